@@ -1,0 +1,208 @@
+//! What each kind of resource shall be. No secret is ever part of a spec: specs are printed,
+//! saved and digested.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::lab::{Arch, Machine, Role, Taint};
+use crate::name::Name;
+
+/// What a resource shall be, by kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spec {
+    /// See [`Artifact`].
+    Artifact(Artifact),
+    /// See [`NodeImage`].
+    Image(NodeImage),
+    /// See [`NodeNetwork`].
+    Network(NodeNetwork),
+    /// See [`NodeMachine`].
+    Machine(NodeMachine),
+    /// See [`Member`].
+    Member(Member),
+    /// See [`Forwarder`].
+    Forward(Forwarder),
+    /// See [`Objects`].
+    Objects(Objects),
+    /// See [`Connectivity`].
+    Connectivity(Connectivity),
+}
+
+/// Programs of one upstream project, at one version, for one architecture.
+/// The catalog (`catalog/artifacts/<name>.yaml`) says where they come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// Its name in the catalog, such as `kubernetes`.
+    pub name: Name,
+    /// Its version, as the publisher writes it without a leading `v`.
+    pub version: String,
+    /// For which processors.
+    pub arch: Arch,
+}
+
+/// The file system that nodes start from, with programs and container images inside.
+/// Built once per content digest, never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeImage {
+    /// The Debian release that it is made from, such as `trixie`.
+    pub debian: String,
+    /// Debian packages, beside the minimal base.
+    pub packages: BTreeSet<String>,
+    /// The Kubernetes version, without `v`.
+    pub kubernetes: String,
+    /// Everything brought in from outside Debian, programs and container images alike.
+    pub artifacts: BTreeSet<Artifact>,
+    /// Raised when the way of building changes, so that old images are not mistaken for new ones.
+    pub recipe: u32,
+}
+
+/// A network among the nodes on one host: a bridge in a network namespace of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeNetwork {
+    /// The host that it exists on.
+    pub host: Name,
+    /// Its address range.
+    pub cidr: IpNet,
+    /// The address that the bridge itself has.
+    pub gateway: IpAddr,
+    /// The largest packet, in bytes.
+    pub mtu: u16,
+}
+
+/// What a node runs as, with everything that it is told at its first start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeMachine {
+    /// The host that it runs on.
+    pub host: Name,
+    /// Its kind and size.
+    pub machine: Machine,
+    /// The digest of its [`NodeImage`].
+    pub image: Digest,
+    /// The network that it is attached to.
+    pub network: Name,
+    /// Its address with the prefix length of the network.
+    pub address: IpNet,
+    /// Its router.
+    pub gateway: IpAddr,
+    /// The largest packet on its link, in bytes.
+    pub mtu: u16,
+    /// The MTU inside pods, for the CNI configuration.
+    pub pod_mtu: u16,
+    /// The pod range of the whole cluster: routed to the pod network, never to the gateway.
+    pub pods: IpNet,
+    /// Names that it resolves without DNS: those of all nodes of its cluster.
+    pub hosts: BTreeMap<Name, IpAddr>,
+}
+
+/// A node's membership in its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// The cluster.
+    pub cluster: Name,
+    /// The role.
+    pub role: Role,
+    /// Whether this member creates the cluster; the others join.
+    pub first: bool,
+    /// The node's own address.
+    pub address: IpAddr,
+    /// The cluster's API endpoint, `host:port`.
+    pub endpoint: String,
+    /// The Kubernetes version, without `v`.
+    pub kubernetes: String,
+    /// The address range of pods.
+    pub pods: IpNet,
+    /// The address range of Services.
+    pub services: IpNet,
+    /// The address of cluster DNS: derived, the tenth of the Service range.
+    pub dns: IpAddr,
+    /// The DNS domain inside the cluster.
+    pub domain: String,
+    /// Further names and addresses that the API server's certificate covers.
+    pub sans: BTreeSet<String>,
+    /// Kubernetes labels.
+    pub labels: BTreeMap<String, String>,
+    /// Kubernetes taints.
+    pub taints: Vec<Taint>,
+}
+
+/// A port on 127.0.0.1 of a host that leads into the lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forwarder {
+    /// The host that listens.
+    pub host: Name,
+    /// The port to listen on; without one, a free one that is the same every time where possible.
+    pub listen: Option<u16>,
+    /// Where connections lead.
+    pub target: ForwardTarget,
+}
+
+/// Where a forwarded connection leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardTarget {
+    /// The API server of a cluster, on any of its control planes.
+    Api {
+        /// The cluster.
+        cluster: Name,
+        /// The control planes.
+        control_planes: BTreeSet<Name>,
+        /// The API server's port.
+        port: u16,
+    },
+    /// A Service, through any node of its cluster that answers.
+    Service {
+        /// The cluster.
+        cluster: Name,
+        /// The nodes of the cluster.
+        nodes: BTreeSet<Name>,
+        /// The Service's namespace.
+        namespace: Name,
+        /// The Service.
+        service: Name,
+        /// The Service's port.
+        port: u16,
+        /// The address of cluster DNS, which knows where the Service is.
+        dns: IpAddr,
+        /// The DNS domain inside the cluster.
+        domain: String,
+    },
+}
+
+/// Kubernetes objects that belong together: a component's or an app's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objects {
+    /// The cluster that they live in.
+    pub cluster: Name,
+    /// Where they come from, for people: `flannel 0.28.4`, `apps/jellyfin`.
+    pub source: String,
+    /// The namespace of those objects that name none.
+    pub namespace: Name,
+    /// The objects, in the order in which they are applied.
+    pub objects: Vec<serde_json::Value>,
+}
+
+/// The proof that pods of all nodes reach each other, Services and names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connectivity {
+    /// The cluster.
+    pub cluster: Name,
+    /// The nodes that must take part.
+    pub nodes: BTreeSet<Name>,
+    /// Names that must resolve from every node.
+    pub names: BTreeSet<String>,
+    /// Services, `address:port`, that must answer from every node.
+    pub services: BTreeSet<String>,
+}
