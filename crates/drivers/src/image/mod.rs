@@ -1,1 +1,150 @@
-//! To come with its driver.
+//! Artifacts and node images.
+//!
+//! ```text
+//!  recipe (catalog) ──► source: offline folder │ release │ build ──► cache
+//!                                                                      │
+//!  mmdebstrap ──► root file system ◄── programs ◄──────────────────────┤
+//!                       │                                              │
+//!                 its containerd ◄── OCI archive ◄─────────────────────┘
+//!                       └──► images/<digest>/{rootfs,containerd,image.json}
+//! ```
+//! Everything is named by what it is made from and renamed into place when it is whole: a killed
+//! build leaves nothing that could be mistaken for a result.
+
+mod bake;
+mod build;
+mod cache;
+mod error;
+mod lab_lock;
+mod oci;
+pub mod recipe;
+mod rootfs;
+mod source;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use driver::{Driver, DriverError, Precheck, Scope, StepContext};
+use model::inventory::Observed;
+use model::plan::Step;
+use model::resource::{Address, Artifact, Kind, NodeImage, Resource, Spec};
+
+pub use error::ImageError;
+pub use lab_lock::LabLock;
+
+use crate::HostPaths;
+use cache::{Cache, Fetching};
+use recipe::Recipe;
+
+/// The driver of artifacts and node images.
+pub struct ImageDriver {
+    paths: HostPaths,
+    cache: Cache,
+    lock: Arc<LabLock>,
+}
+
+impl ImageDriver {
+    /// A driver that keeps artifacts and images in these places and records them in that lock.
+    #[must_use]
+    pub fn new(paths: HostPaths, lock: Arc<LabLock>) -> Self {
+        let cache = Cache::new(&paths.cache);
+        Self { paths, cache, lock }
+    }
+
+    fn fetch(&self, artifact: &Artifact, context: &StepContext<'_>) -> Result<(), ImageError> {
+        let recipe = Recipe::find(artifact.name.as_str())?;
+        let doing = |what: &str| context.doing(what);
+        let stop = || context.cancel.requested();
+        let how = Fetching {
+            offline: self.paths.artifacts.as_deref(),
+            arch: artifact.arch,
+            doing: &doing,
+            stop: &stop,
+        };
+        let stored = self.cache.obtain(&recipe, &how)?;
+        self.lock.artifact(&recipe.name, &stored.record)
+    }
+
+    fn build(&self, image: &NodeImage, context: &StepContext<'_>) -> Result<(), ImageError> {
+        let doing = |what: &str| context.doing(what);
+        let stop = || context.cancel.requested();
+        let how = Fetching {
+            offline: self.paths.artifacts.as_deref(),
+            arch: build::arch(image),
+            doing: &doing,
+            stop: &stop,
+        };
+        build::build(image, &self.paths.images, &self.cache, &self.lock, &how)
+    }
+
+    fn see(&self, resource: &Resource) -> Option<Observed> {
+        match &resource.spec {
+            Spec::Artifact(artifact) => {
+                let recipe = Recipe::find(artifact.name.as_str()).ok()?;
+                let stored = self.cache.find(&recipe, artifact.arch)?;
+                Some(
+                    Observed::ours(Some(resource.digest()), Some(resource.spec.clone()))
+                        .fact("source", stored.record.source),
+                )
+            }
+            Spec::Image(image) => {
+                let folder = build::folder(&self.paths.images, image);
+                folder.join("image.json").is_file().then(|| {
+                    Observed::ours(Some(resource.digest()), Some(resource.spec.clone()))
+                        .fact("folder", folder.display().to_string())
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The folder of a node image below the folder of all images.
+#[must_use]
+pub fn image_folder(images: &Path, digest: &model::digest::Digest) -> std::path::PathBuf {
+    images.join(digest.short())
+}
+
+impl Driver for ImageDriver {
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Artifact, Kind::Image]
+    }
+
+    fn observe(
+        &self,
+        _scope: &Scope,
+        wanted: &[&Resource],
+    ) -> Result<BTreeMap<Address, Observed>, DriverError> {
+        Ok(wanted
+            .iter()
+            .filter_map(|resource| Some((resource.address.clone(), self.see(resource)?)))
+            .collect())
+    }
+
+    fn precheck(&self, step: &Step, _: &StepContext<'_>) -> Result<Precheck, DriverError> {
+        Ok(match self.see(&step.resource) {
+            Some(_) => Precheck::Done,
+            None => Precheck::Ready,
+        })
+    }
+
+    fn apply(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {
+        match &step.resource.spec {
+            Spec::Artifact(artifact) => self.fetch(artifact, context)?,
+            Spec::Image(image) => self.build(image, context)?,
+            _ => {
+                return Err(DriverError::new(format!(
+                    "{} is no artifact or image",
+                    step.address
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn teardown(&self, _: &Step, _: &StepContext<'_>) -> Result<(), DriverError> {
+        // Both are caches that all labs share; they belong to no lab.
+        Ok(())
+    }
+}
