@@ -1,1 +1,4 @@
-//! To come with its driver.
+//! kubeadm.
+
+pub(crate) mod config;
+pub mod pki;

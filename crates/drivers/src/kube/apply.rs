@@ -1,0 +1,388 @@
+//! Applying and deleting the objects of a component or app.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver::{DriverError, ErrorKind, Poll, Precheck, Refusal, Scope, StepContext};
+use model::name::Name;
+use model::plan::Step;
+use model::resource::{Address, Objects, Spec};
+use serde_json::{Value, json};
+
+use super::client::{ApiError, Cluster, Clusters, Request};
+use super::diff::{union, unwanted};
+use super::manifest::{Wanted, namespace_ref, wanted};
+use super::object::{LAB, ObjectRef, lab_of, text};
+use super::readiness::pending;
+use super::record::{Found, NAMESPACE, Record, whose};
+
+/// How long objects may take to become ready: image pulls and slow starts included.
+const READY: Duration = Duration::from_secs(300);
+/// How long an API server may take to answer, or to accept an object whose webhook starts.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long deleted objects may take to disappear: pods get 30 s to end.
+const GONE: Duration = Duration::from_secs(90);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// The objects of a step.
+pub(crate) fn objects_of(step: &Step) -> Result<&Objects, DriverError> {
+    match &step.resource.spec {
+        Spec::Objects(objects) => Ok(objects),
+        _ => Err(DriverError::new(format!("reading {}", step.address))
+            .caused_by("its spec is not a list of Kubernetes objects")),
+    }
+}
+
+/// A cluster whose API server answers; waits for it.
+pub(crate) fn answering(
+    clusters: &Clusters,
+    name: &Name,
+    context: &StepContext<'_>,
+) -> Result<Arc<Cluster>, DriverError> {
+    let what = format!("the API server of {name}");
+    context.wait(&what, ANSWER, PAUSE, || {
+        let cluster = match clusters.connect(context.scope, name) {
+            Ok(cluster) => cluster,
+            Err(error) => return Ok(Poll::Pending(error.chain().join(": "))),
+        };
+        let mut request = Request::get("/readyz");
+        request.limit = Duration::from_secs(3);
+        match cluster.send_text(request) {
+            Ok(_) => Ok(Poll::Ready(cluster)),
+            Err(error) if error.passing() => Ok(Poll::Pending(error.to_string())),
+            Err(error) => Err(error.during(format!("asking {what}"))),
+        }
+    })
+}
+
+/// Whether the objects can be applied: none of them may be somebody else's.
+pub(crate) fn precheck(
+    clusters: &Clusters,
+    step: &Step,
+    context: &StepContext<'_>,
+) -> Result<Precheck, DriverError> {
+    let spec = objects_of(step)?;
+    let scope = context.scope;
+    let cluster = answering(clusters, &spec.cluster, context)?;
+    let failed = || format!("checking {}", step.address);
+    let record = cluster.record(scope, &step.address);
+    if let Found::Foreign(found) = record.map_err(|e| e.during(failed()))? {
+        return Ok(refused(format!(
+            "its record in {NAMESPACE} is not ours: {found}"
+        )));
+    }
+    let wanted = wanted(&cluster, scope, &step.address, spec)
+        .map_err(|error| DriverError::new(failed()).caused_by(error))?;
+    let foreign = foreign(&cluster, scope, &wanted).map_err(|e| e.during(failed()))?;
+    if foreign.is_empty() {
+        return Ok(Precheck::Ready);
+    }
+    Ok(refused(foreign.join("; ")))
+}
+
+fn refused(found: String) -> Precheck {
+    Precheck::Refused(Refusal {
+        found,
+        hint: "delete or rename what is there, or change the declaration; nothing was touched"
+            .to_owned(),
+    })
+}
+
+/// Objects that stand where ours would and are not ours.
+fn foreign(cluster: &Cluster, scope: &Scope, wanted: &[Wanted]) -> Result<Vec<String>, ApiError> {
+    let own = scope.id.to_string();
+    let requests = wanted.iter().map(|one| Request::get(one.reference.path()));
+    let mut found = Vec::new();
+    for (one, live) in wanted.iter().zip(cluster.send_all(requests.collect())) {
+        match live {
+            Ok(live) if lab_of(&live) == Some(own.as_str()) => {}
+            Ok(_) if one.implied => {}
+            Ok(live) => found.push(format!("{} exists and {}", one.reference, whose(&live))),
+            Err(error) if error.not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Applies the objects, prunes those that are wanted no more, waits until all are ready.
+pub(crate) fn apply(
+    clusters: &Clusters,
+    step: &Step,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let spec = objects_of(step)?;
+    let scope = context.scope;
+    let cluster = answering(clusters, &spec.cluster, context)?;
+    let failed = || format!("applying {}", step.address);
+    let mut wanted = wanted(&cluster, scope, &step.address, spec)
+        .map_err(|error| DriverError::new(failed()).caused_by(error))?;
+    own_only(&cluster, scope, &step.address, &mut wanted)?;
+    ensure_namespace(&cluster, scope).map_err(|e| e.during(failed()))?;
+
+    let references: Vec<_> = wanted.iter().map(|one| one.reference.clone()).collect();
+    let recorded = match cluster
+        .record(scope, &step.address)
+        .map_err(|e| e.during(failed()))?
+    {
+        Found::Ours(record) => record.objects,
+        Found::Nothing | Found::Foreign(_) => Vec::new(),
+    };
+    let mut record = Record {
+        address: step.address.clone(),
+        objects: union(&recorded, &references),
+        digest: None,
+        spec: Some(step.resource.spec.clone()),
+    };
+    let write = |record: &Record| {
+        cluster
+            .write_record(scope, record)
+            .map_err(|e| e.during(failed()))
+    };
+    write(&record)?;
+
+    put(&cluster, &wanted, context)?;
+    delete(
+        &cluster,
+        &step.address,
+        &unwanted(&recorded, &references),
+        context,
+    )?;
+    await_ready(&cluster, &references, context)?;
+
+    record.objects = references;
+    record.digest = Some(step.inputs.clone());
+    write(&record)
+}
+
+/// Leaves out namespaces that somebody else made, and stops where anything else is not ours. The
+/// engine has prechecked; between then and now the world may have moved.
+fn own_only(
+    cluster: &Cluster,
+    scope: &Scope,
+    address: &Address,
+    wanted: &mut Vec<Wanted>,
+) -> Result<(), DriverError> {
+    let failed = || format!("applying {address}");
+    let found = foreign(cluster, scope, wanted).map_err(|e| e.during(failed()))?;
+    if !found.is_empty() {
+        return Err(DriverError::new(failed())
+            .kind(ErrorKind::Refused)
+            .caused_by(found.join("; ")));
+    }
+    if let Some(at) = wanted.iter().position(|one| one.implied)
+        && let Some(one) = wanted.get(at)
+    {
+        match cluster.send(Request::get(one.reference.path())) {
+            Ok(live) if lab_of(&live) != Some(scope.id.to_string().as_str()) => {
+                wanted.remove(at);
+            }
+            Ok(_) => {}
+            Err(error) if error.not_found() => {}
+            Err(error) => return Err(error.during(failed())),
+        }
+    }
+    Ok(())
+}
+
+/// Makes the namespace of our records, if it is not there.
+pub(crate) fn ensure_namespace(cluster: &Cluster, scope: &Scope) -> Result<(), ApiError> {
+    let path = namespace_ref(NAMESPACE).path();
+    match cluster.send(Request::get(&path)) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.not_found() => {}
+        Err(error) => return Err(error),
+    }
+    let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
+        "name": NAMESPACE, "labels": { LAB: scope.id.to_string() } } });
+    cluster.apply(&path, &object, false).map(|_| ())
+}
+
+/// Applies objects in their order, definitions first and until they stand.
+fn put(cluster: &Cluster, wanted: &[Wanted], context: &StepContext<'_>) -> Result<(), DriverError> {
+    let (first, rest) = wanted.split_at(wanted.partition_point(Wanted::founds));
+    for stage in [first, rest] {
+        for one in stage {
+            context.doing(format!("applying {}", one.reference));
+            let path = one.reference.path();
+            let what = format!("{} to be accepted", one.reference);
+            context.wait(&what, ANSWER, PAUSE, || {
+                match cluster.apply(&path, &one.object, false) {
+                    Ok(_) => Ok(Poll::Ready(())),
+                    // A custom resource whose definition is only just served, a webhook that
+                    // starts: it comes.
+                    Err(error) if error.passing() || error.not_found() => {
+                        Ok(Poll::Pending(error.to_string()))
+                    }
+                    Err(error) => Err(error.during(format!("applying {}", one.reference))),
+                }
+            })?;
+        }
+        let founding = stage.iter().filter(|one| one.founds());
+        let references: Vec<_> = founding.map(|one| one.reference.clone()).collect();
+        await_ready(cluster, &references, context)?;
+    }
+    Ok(())
+}
+
+/// Waits until every object is ready, with the reason of the first that is not.
+fn await_ready(
+    cluster: &Cluster,
+    references: &[ObjectRef],
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let mut left: Vec<&ObjectRef> = references.iter().collect();
+    let looked = std::time::Instant::now();
+    context.wait("readiness", READY, PAUSE, || {
+        let requests = left.iter().map(|one| Request::get(one.path()));
+        let mut why = None;
+        let mut still = Vec::new();
+        for (one, live) in left.iter().zip(cluster.send_all(requests.collect())) {
+            let reason = match live {
+                Ok(live) => pending(&live).map(|reason| {
+                    // The search for the cause costs requests: not for what is only just made.
+                    let deep = why.is_none() && looked.elapsed() > Duration::from_secs(3);
+                    match deep.then(|| cluster.cause(&live)).flatten() {
+                        Some(cause) => format!("{reason}, {cause}"),
+                        None => reason,
+                    }
+                }),
+                Err(error) if error.not_found() => Some("it was deleted meanwhile".to_owned()),
+                Err(error) if error.passing() => Some(error.to_string()),
+                Err(error) => return Err(error.during(format!("looking at {one}"))),
+            };
+            if let Some(reason) = reason {
+                still.push(*one);
+                why.get_or_insert_with(|| format!("{one}: {reason}"));
+            }
+        }
+        left = still;
+        Ok(match why {
+            Some(why) => Poll::Pending(why),
+            None => Poll::Ready(()),
+        })
+    })
+}
+
+/// Deletes the objects of a resource that is declared no more.
+pub(crate) fn teardown(
+    clusters: &Clusters,
+    step: &Step,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let spec = objects_of(step)?;
+    let scope = context.scope;
+    if !clusters.forwarded(scope)?.contains(&spec.cluster) {
+        context.doing(format!(
+            "cluster {} is gone, and its objects with it",
+            spec.cluster
+        ));
+        return Ok(());
+    }
+    let cluster = answering(clusters, &spec.cluster, context)?;
+    let failed = || format!("deleting {}", step.address);
+    let record = match cluster
+        .record(scope, &step.address)
+        .map_err(|e| e.during(failed()))?
+    {
+        Found::Ours(record) => record,
+        Found::Nothing => return Ok(()),
+        Found::Foreign(found) => {
+            return Err(DriverError::new(failed())
+                .kind(ErrorKind::Refused)
+                .caused_by(found));
+        }
+    };
+    let objects: Vec<_> = record.objects.iter().rev().cloned().collect();
+    delete(&cluster, &step.address, &objects, context)?;
+    cluster
+        .delete_record(&step.address)
+        .map_err(|e| e.during(failed()))
+}
+
+/// Deletes those objects that carry our label, and waits until they are gone.
+fn delete(
+    cluster: &Cluster,
+    address: &Address,
+    objects: &[ObjectRef],
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let failed = || format!("deleting objects of {address}");
+    let others = cluster
+        .records(context.scope, super::client::REQUEST)
+        .map_err(|e| e.during(failed()))?;
+    let own = context.scope.id.to_string();
+    let mut going = Vec::new();
+    for one in objects {
+        if one.kind == "Namespace" && inhabited(one, address, &others) {
+            continue;
+        }
+        let live = match cluster.send(Request::get(one.path())) {
+            Ok(live) => live,
+            Err(error) if error.not_found() => continue,
+            Err(error) => return Err(error.during(failed())),
+        };
+        if lab_of(&live) != Some(own.as_str()) {
+            context.doing(format!("leaving {one}: {}", whose(&live)));
+            continue;
+        }
+        context.doing(format!("deleting {one}"));
+        remove(cluster, one, &live).map_err(|e| e.during(failed()))?;
+        going.push((one, text(&live, "/metadata/uid").to_owned()));
+    }
+    await_gone(cluster, going, context)
+}
+
+/// Whether another resource of the lab has objects in that namespace.
+fn inhabited(namespace: &ObjectRef, address: &Address, records: &[Record]) -> bool {
+    records
+        .iter()
+        .filter(|record| record.address != *address)
+        .flat_map(|record| &record.objects)
+        .any(|object| object.namespace.as_deref() == Some(namespace.name.as_str()))
+}
+
+fn remove(cluster: &Cluster, object: &ObjectRef, live: &Value) -> Result<(), ApiError> {
+    let options = json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Background",
+        // Exactly the one that was looked at, not one of the same name made since.
+        "preconditions": { "uid": text(live, "/metadata/uid") },
+    });
+    let path = object.path();
+    let request = Request::with(http::Method::DELETE, path, "application/json", &options);
+    match cluster.send(request) {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn await_gone(
+    cluster: &Cluster,
+    mut going: Vec<(&ObjectRef, String)>,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    context.wait("deleted objects to disappear", GONE, PAUSE, || {
+        let requests = going.iter().map(|(one, _)| Request::get(one.path()));
+        let mut still = Vec::new();
+        for ((one, uid), live) in going.iter().zip(cluster.send_all(requests.collect())) {
+            match live {
+                Ok(live) if text(&live, "/metadata/uid") == uid => still.push((*one, uid.clone())),
+                Ok(_) => {}
+                Err(error) if error.not_found() => {}
+                Err(error) => return Err(error.during(format!("looking at {one}"))),
+            }
+        }
+        going = still;
+        Ok(match going.first() {
+            Some((one, _)) => Poll::Pending(format!("{one} is still there")),
+            None => Poll::Ready(()),
+        })
+    })
+}

@@ -1,0 +1,209 @@
+//! Looking at components and apps: their records, their drift, their readiness.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use driver::{DriverError, Scope};
+use model::inventory::{Observed, Remedy};
+use model::name::Name;
+use model::resource::{Address, Kind, Objects, Resource, Spec};
+
+use super::client::{ApiError, Cluster, Clusters, Request};
+use super::diff::differences;
+use super::manifest::{Wanted, wanted as place};
+use super::object::lab_of;
+use super::readiness::pending;
+use super::record::{Record, apply_request, whose};
+
+/// How long a first answer may take: an observation must not hang on a dead cluster.
+const FIRST_ANSWER: Duration = Duration::from_secs(3);
+
+/// The objects that a wanted resource declares.
+fn declared<'a>(resource: &'a Resource) -> Option<&'a Objects> {
+    match &resource.spec {
+        Spec::Objects(objects) => Some(objects),
+        _ => None,
+    }
+}
+
+/// Everything of ours that the lab's clusters know, and whatever of the wanted cannot be seen.
+pub(crate) fn observe(
+    clusters: &Clusters,
+    scope: &Scope,
+    wanted: &[&Resource],
+) -> Result<BTreeMap<Address, Observed>, DriverError> {
+    let mut names = clusters.forwarded(scope)?;
+    names.extend(
+        wanted
+            .iter()
+            .filter_map(|one| Some(declared(one)?.cluster.clone())),
+    );
+    names.sort();
+    names.dedup();
+    let mut seen = BTreeMap::new();
+    for name in names {
+        let here: Vec<_> = wanted
+            .iter()
+            .copied()
+            .filter(|one| declared(one).is_some_and(|objects| objects.cluster == name))
+            .collect();
+        match records(clusters, scope, &name) {
+            Ok(Some((cluster, records))) => seen.extend(look(&cluster, scope, &here, records)),
+            // Never made: nothing of it can be there.
+            Ok(None) => {}
+            Err(why) => {
+                let unseen = |one: &&Resource| (one.address.clone(), Observed::unseen(&why));
+                seen.extend(here.iter().map(unseen));
+            }
+        }
+    }
+    Ok(seen)
+}
+
+type Seen = (std::sync::Arc<Cluster>, Vec<Record>);
+
+/// The records of a cluster; `None` where it never existed; why not where it cannot be asked.
+pub(crate) fn records(
+    clusters: &Clusters,
+    scope: &Scope,
+    name: &Name,
+) -> Result<Option<Seen>, String> {
+    let exists = clusters
+        .known(name)
+        .map_err(|error| error.chain().join(": "))?;
+    if !exists {
+        return Ok(None);
+    }
+    let cluster = clusters
+        .connect(scope, name)
+        .map_err(|error| error.chain().join(": "))?;
+    let records = cluster
+        .records(scope, FIRST_ANSWER)
+        .map_err(|error| error.to_string())?;
+    Ok(Some((cluster, records)))
+}
+
+fn look(
+    cluster: &Cluster,
+    scope: &Scope,
+    wanted: &[&Resource],
+    records: Vec<Record>,
+) -> BTreeMap<Address, Observed> {
+    let mut seen = BTreeMap::new();
+    let mut unchanged = Vec::new();
+    for record in records {
+        if !matches!(record.address.kind, Kind::Component | Kind::App) {
+            continue;
+        }
+        let mut observed = Observed::ours(record.digest.clone(), record.spec.clone())
+            .fact("objects", record.objects.len().to_string());
+        let want = wanted.iter().find(|one| one.address == record.address);
+        // What is to be changed or deleted anyway needs no closer look.
+        if let Some(want) = want
+            && record.digest.as_ref() == Some(&want.digest())
+            && let Some(objects) = declared(want)
+        {
+            observed = observed.fact("source", &objects.source);
+            match place(cluster, scope, &record.address, objects) {
+                Ok(objects) => unchanged.push((record.address.clone(), objects)),
+                Err(error) => {
+                    let why = Some(error.to_string());
+                    observed = observed.fault("its objects cannot be compared", why, Remedy::Wait);
+                }
+            }
+        }
+        seen.insert(record.address, observed);
+    }
+    for (address, faults) in compare(cluster, scope, &unchanged) {
+        if let Some(observed) = seen.get_mut(address) {
+            observed.faults.extend(faults);
+        }
+    }
+    seen
+}
+
+type Faults<'a> = Vec<(&'a Address, Vec<model::inventory::Fault>)>;
+
+/// Lays what was applied beside what is live: all requests of a cluster at once.
+fn compare<'a>(
+    cluster: &Cluster,
+    scope: &Scope,
+    resources: &'a [(Address, Vec<Wanted>)],
+) -> Faults<'a> {
+    let mut requests = Vec::new();
+    for one in resources.iter().flat_map(|(_, objects)| objects) {
+        let path = one.reference.path();
+        requests.push(Request::get(&path));
+        requests.push(apply_request(&path, &one.object, true));
+    }
+    let mut answers = cluster.send_all(requests).into_iter();
+    let mut all = Vec::new();
+    for (address, objects) in resources {
+        let mut faults = Vec::new();
+        for one in objects {
+            if let (Some(live), Some(would)) = (answers.next(), answers.next()) {
+                faults.extend(fault(cluster, scope, one, live, would));
+            }
+        }
+        all.push((address, faults));
+    }
+    all
+}
+
+type Answer = Result<serde_json::Value, ApiError>;
+
+fn fault(
+    cluster: &Cluster,
+    scope: &Scope,
+    one: &Wanted,
+    live: Answer,
+    would: Answer,
+) -> Option<model::inventory::Fault> {
+    let name = &one.reference;
+    let say = |what: String, cause: Option<String>, remedy| {
+        Some(model::inventory::Fault {
+            what,
+            cause,
+            remedy,
+        })
+    };
+    let live = match live {
+        Ok(live) => live,
+        Err(error) if error.not_found() => {
+            return say(format!("{name} is missing"), None, Remedy::Repair);
+        }
+        Err(error) => {
+            let cause = Some(error.to_string());
+            return say(format!("{name} cannot be read"), cause, Remedy::Wait);
+        }
+    };
+    if lab_of(&live) != Some(scope.id.to_string().as_str()) {
+        if one.implied {
+            return None;
+        }
+        let cause = Some(whose(&live));
+        return say(
+            format!("{name} is not ours any more"),
+            cause,
+            Remedy::Repair,
+        );
+    }
+    let drift = match would {
+        Ok(would) => differences(&live, &would),
+        Err(error) => vec![error.to_string()],
+    };
+    if !drift.is_empty() {
+        let cause = Some(drift.join(", "));
+        return say(
+            format!("{name} was changed by somebody"),
+            cause,
+            Remedy::Repair,
+        );
+    }
+    let reason = pending(&live)?;
+    say(
+        format!("{name}: {reason}"),
+        cluster.cause(&live),
+        Remedy::Wait,
+    )
+}

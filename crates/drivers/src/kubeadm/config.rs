@@ -1,0 +1,307 @@
+//! kubeadm's configuration files, rendered from a [`Member`]. API version: `kubeadm.k8s.io/v1beta4`
+//! (Kubernetes 1.31 and later).
+
+use model::lab::{Role, Taint};
+use model::name::Name;
+use model::resource::Member;
+use serde_json::{Map, Value, json};
+
+use driver::DriverError;
+
+/// Where containerd listens in a node.
+const CRI_SOCKET: &str = "unix:///run/containerd/containerd.sock";
+
+/// Where a joining node finds the API server and its short-lived credential.
+pub(crate) const DISCOVERY: &str = "/etc/kubernetes/steading/discovery.conf";
+
+/// Preflight checks that a node of ours may fail, and why that is right.
+const IGNORED_CHECKS: [&str; 3] = [
+    // It wants the kernel's build configuration, which a container node has no file of.
+    "SystemVerification",
+    // It counts real processors and real memory; the lab declares what Kubernetes is shown.
+    "NumCPU",
+    "Mem",
+];
+
+/// Phases of `kubeadm init` that are left out, and why.
+const SKIPPED_PHASES: [&str; 3] = [
+    // CoreDNS is a catalog component.
+    "addon/coredns",
+    // Nodes join with short-lived certificates; the roles that this phase grants are granted by us.
+    "bootstrap-token",
+    // It prints a token.
+    "show-join-command",
+];
+
+/// A node that is to become a member of a cluster.
+pub(crate) struct NodeConfig<'a> {
+    /// Its name.
+    pub(crate) name: &'a Name,
+    /// What it shall be.
+    pub(crate) member: &'a Member,
+    /// The cgroup below which kubelet makes its own, where the machine shares its host's
+    /// hierarchy.
+    pub(crate) cgroup_root: Option<String>,
+}
+
+impl NodeConfig<'_> {
+    /// The file for `kubeadm init --config`.
+    ///
+    /// # Errors
+    /// Where the endpoint is not `host:port`.
+    pub(crate) fn init(&self) -> Result<String, DriverError> {
+        let member = self.member;
+        let init = json!({
+            "apiVersion": "kubeadm.k8s.io/v1beta4",
+            "kind": "InitConfiguration",
+            "nodeRegistration": self.registration(),
+            "localAPIEndpoint": self.local_endpoint()?,
+            "skipPhases": SKIPPED_PHASES,
+        });
+        let cluster = json!({
+            "apiVersion": "kubeadm.k8s.io/v1beta4",
+            "kind": "ClusterConfiguration",
+            "clusterName": member.cluster,
+            "kubernetesVersion": format!("v{}", member.kubernetes),
+            "controlPlaneEndpoint": member.endpoint,
+            "certificatesDir": "/etc/kubernetes/pki",
+            // As Steading's own authorities; also far quicker to make than RSA.
+            "encryptionAlgorithm": "ECDSA-P256",
+            "networking": {
+                "podSubnet": member.pods.to_string(),
+                "serviceSubnet": member.services.to_string(),
+                "dnsDomain": member.domain,
+            },
+            "apiServer": { "certSANs": self.sans() },
+        });
+        yaml(&[init, cluster, self.kubelet(), self.kube_proxy()])
+    }
+
+    /// The file for `kubeadm join --config`.
+    ///
+    /// # Errors
+    /// Where the endpoint is not `host:port`.
+    pub(crate) fn join(&self) -> Result<String, DriverError> {
+        let mut join = json!({
+            "apiVersion": "kubeadm.k8s.io/v1beta4",
+            "kind": "JoinConfiguration",
+            "nodeRegistration": self.registration(),
+            "discovery": { "file": { "kubeConfigPath": DISCOVERY } },
+        });
+        if self.member.role == Role::ControlPlane {
+            join["controlPlane"] = json!({ "localAPIEndpoint": self.local_endpoint()? });
+        }
+        yaml(&[join])
+    }
+
+    fn registration(&self) -> Value {
+        let mut arguments = vec![json!({
+            "name": "node-ip", "value": self.member.address.to_string()
+        })];
+        if let Some(root) = &self.cgroup_root {
+            // A flag, because the cluster-wide kubelet configuration cannot differ from node to
+            // node.
+            arguments.push(json!({ "name": "cgroup-root", "value": root }));
+        }
+        json!({
+            "name": self.name,
+            "criSocket": CRI_SOCKET,
+            "imagePullPolicy": "IfNotPresent",
+            "taints": taints(&self.member.taints),
+            "kubeletExtraArgs": arguments,
+            "ignorePreflightErrors": IGNORED_CHECKS,
+        })
+    }
+
+    fn local_endpoint(&self) -> Result<Value, DriverError> {
+        let port = self.member.endpoint.rsplit_once(':').map(|(_, port)| port);
+        let port: u16 = port.and_then(|text| text.parse().ok()).ok_or_else(|| {
+            DriverError::new("rendering kubeadm's configuration").caused_by(format!(
+                "endpoint {:?} is not host:port",
+                self.member.endpoint
+            ))
+        })?;
+        Ok(json!({ "advertiseAddress": self.member.address.to_string(), "bindPort": port }))
+    }
+
+    /// Names that the API server answers to beside those that kubeadm adds. 127.0.0.1 is where
+    /// forwarders listen.
+    fn sans(&self) -> Vec<String> {
+        let mut sans = self.member.sans.clone();
+        sans.insert("127.0.0.1".to_owned());
+        sans.insert("localhost".to_owned());
+        sans.into_iter().collect()
+    }
+
+    fn kubelet(&self) -> Value {
+        json!({
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "clusterDNS": [self.member.dns.to_string()],
+            "clusterDomain": self.member.domain,
+            // Nodes have no systemd to ask for groups.
+            "cgroupDriver": "cgroupfs",
+            // Hosts with cgroup v1 work; kubelet refuses them since 1.35 unless told.
+            "failCgroupV1": false,
+            "failSwapOn": false,
+            // A container node sees the disk and the page cache of its whole host: what it
+            // measures of them says nothing about itself. Memory is limited by its cgroup.
+            "localStorageCapacityIsolation": false,
+            "evictionHard": {
+                "memory.available": "0%",
+                "nodefs.available": "0%",
+                "nodefs.inodesFree": "0%",
+                "imagefs.available": "0%",
+                "imagefs.inodesFree": "0%",
+            },
+            // Images come with the node; one that was collected could not be had again.
+            "imageGCHighThresholdPercent": 100,
+            "imageGCLowThresholdPercent": 99,
+            // kube-proxy works with nftables.
+            "makeIPTablesUtilChains": false,
+        })
+    }
+
+    fn kube_proxy(&self) -> Value {
+        json!({
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+            "kind": "KubeProxyConfiguration",
+            "mode": "nftables",
+            "clusterCIDR": self.member.pods.to_string(),
+            // 0 leaves the host's conntrack settings alone: a node may not write them.
+            "conntrack": {
+                "maxPerCore": 0,
+                "min": 0,
+                "tcpCloseWaitTimeout": "0s",
+                "tcpEstablishedTimeout": "0s",
+            },
+        })
+    }
+}
+
+/// Taints as Kubernetes writes them. An empty list is not the same as none: none makes kubeadm
+/// taint control planes.
+pub(crate) fn taints(taints: &[Taint]) -> Vec<Value> {
+    let one = |taint: &Taint| {
+        let mut fields = Map::new();
+        fields.insert("key".to_owned(), json!(taint.key));
+        if let Some(value) = &taint.value {
+            fields.insert("value".to_owned(), json!(value));
+        }
+        fields.insert("effect".to_owned(), json!(taint.effect));
+        Value::Object(fields)
+    };
+    taints.iter().map(one).collect()
+}
+
+/// The kubeconfig that a joining node finds the API server by.
+pub(crate) fn discovery(endpoint: &str, ca: &str, certificate: &str, key: &str) -> Value {
+    use base64::Engine as _;
+    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{
+            "name": "cluster",
+            "cluster": {
+                "server": format!("https://{endpoint}"),
+                "certificate-authority-data": encode(ca),
+            },
+        }],
+        "users": [{
+            "name": "joining",
+            "user": {
+                "client-certificate-data": encode(certificate),
+                "client-key-data": encode(key),
+            },
+        }],
+        "contexts": [{
+            "name": "join",
+            "context": { "cluster": "cluster", "user": "joining" },
+        }],
+        "current-context": "join",
+    })
+}
+
+fn yaml(documents: &[Value]) -> Result<String, DriverError> {
+    let mut text = String::new();
+    for document in documents {
+        let one = serde_saphyr::to_string(document).map_err(|error| {
+            DriverError::new("rendering kubeadm's configuration").caused_by(error)
+        })?;
+        text.push_str("---\n");
+        text.push_str(&one);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::lab::TaintEffect;
+
+    fn member(role: Role, first: bool) -> Member {
+        Member {
+            cluster: "main".parse().unwrap(),
+            role,
+            first,
+            address: "10.88.0.11".parse().unwrap(),
+            endpoint: "10.88.0.11:6443".to_owned(),
+            kubernetes: "1.36.3".to_owned(),
+            pods: "10.244.0.0/16".parse().unwrap(),
+            services: "10.96.0.0/16".parse().unwrap(),
+            dns: "10.96.0.10".parse().unwrap(),
+            domain: "cluster.local".to_owned(),
+            sans: ["control-plane-1".to_owned()].into(),
+            labels: [("disk".to_owned(), "ssd".to_owned())].into(),
+            taints: vec![Taint {
+                key: "node-role.kubernetes.io/control-plane".to_owned(),
+                value: None,
+                effect: TaintEffect::NoSchedule,
+            }],
+        }
+    }
+
+    #[test]
+    fn init_configuration() {
+        let name = "control-plane-1".parse().unwrap();
+        let member = member(Role::ControlPlane, true);
+        let config = NodeConfig {
+            name: &name,
+            member: &member,
+            cgroup_root: Some("/steading/quickstart-0a1b2c3d/control-plane-1".to_owned()),
+        };
+        insta::assert_snapshot!(config.init().unwrap());
+    }
+
+    #[test]
+    fn join_configurations() {
+        let name = "worker-1".parse().unwrap();
+        for (role, snapshot) in [
+            (Role::Worker, "join_worker"),
+            (Role::ControlPlane, "join_control_plane"),
+        ] {
+            let mut member = member(role, false);
+            member.taints.clear();
+            let config = NodeConfig {
+                name: &name,
+                member: &member,
+                cgroup_root: None,
+            };
+            insta::assert_snapshot!(snapshot, config.join().unwrap());
+        }
+    }
+
+    #[test]
+    fn an_endpoint_without_port_is_refused() {
+        let name = "control-plane-1".parse().unwrap();
+        let mut member = member(Role::ControlPlane, true);
+        member.endpoint = "control-plane-1".to_owned();
+        let config = NodeConfig {
+            name: &name,
+            member: &member,
+            cgroup_root: None,
+        };
+        assert!(config.init().is_err());
+    }
+}
