@@ -87,7 +87,8 @@ fn layers_of(
 fn tools_layer(tools: &[String], root: &Path) -> Result<Layer, ImageError> {
     let mut files = Layer::new();
     for tool in tools {
-        files.insert(inside(tool), Entry::File(root.join(inside(tool))));
+        // Debian's iptables is a link to the program that knows several names.
+        files.insert(inside(tool), Entry::File(real_file(root, tool)?));
         for library in rootfs::libraries(root, tool)? {
             let file = real_file(root, &library)?;
             files.insert(inside(&library), Entry::File(file));
