@@ -1,0 +1,205 @@
+//! Control groups of the lab: everything below `steading/<lab>-<id>/`, in every hierarchy.
+//!
+//! On version 1 each controller has a tree of its own; on version 2 there is one, and processes
+//! may stand only at its leaves. Sources: kernel documentation, `cgroup-v1/` and `cgroup-v2.rst`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use driver::Scope;
+use model::lab::ContainerMachine;
+use model::name::Name;
+
+/// The mount point of all hierarchies.
+const ROOT: &str = "/sys/fs/cgroup";
+/// Our part of each.
+const OURS: &str = "steading";
+/// The period of processor limits, in microseconds: the kernel's default.
+const PERIOD: u64 = 100_000;
+/// Controllers that Kubernetes needs.
+const NEEDED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+
+/// The name of a lab's groups, folders and links.
+#[must_use]
+pub(super) fn lab_name(scope: &Scope) -> String {
+    format!("{}-{}", scope.lab, scope.id.short())
+}
+
+/// The group of a node as kubelet takes it (`--cgroup-root`).
+#[must_use]
+pub fn node_cgroup(scope: &Scope, node: &Name) -> String {
+    format!("/{OURS}/{}/{node}", lab_name(scope))
+}
+
+/// Whether this host has version 2 only.
+fn unified() -> bool {
+    Path::new(ROOT).join("cgroup.controllers").exists()
+}
+
+/// The root of every hierarchy: one on version 2, one per controller on version 1.
+fn hierarchies() -> Vec<PathBuf> {
+    if unified() {
+        return vec![PathBuf::from(ROOT)];
+    }
+    let Ok(entries) = fs::read_dir(ROOT) else {
+        return Vec::new();
+    };
+    let mut roots: Vec<PathBuf> = entries
+        .flatten()
+        // `cpu,cpuacct` and the like are reached through links, too: take each once.
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .filter(|path| path.join("cgroup.procs").exists())
+        .collect();
+    roots.sort();
+    roots
+}
+
+/// Makes the groups of a node, sets its limits, and puts the calling process into them.
+pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) -> io::Result<()> {
+    let group = node_cgroup(scope, node);
+    for root in hierarchies() {
+        make(&root, group.trim_start_matches('/'))?;
+        let path = root.join(group.trim_start_matches('/'));
+        limit(&path, size)?;
+        if root.ends_with("cpuset") {
+            // With more declared than real processors, kubelet would write a range that the
+            // kernel refuses; groups that are there already it only updates.
+            for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
+                make(&path, below)?;
+            }
+        }
+        let leaf = if unified() {
+            make(&path, "system")?;
+            path.join("system")
+        } else {
+            path
+        };
+        fs::write(leaf.join("cgroup.procs"), "0")?;
+    }
+    Ok(())
+}
+
+/// Makes a group for other processes of the lab and puts the calling process into it.
+pub(super) fn enter_lab(scope: &Scope) -> io::Result<()> {
+    for root in hierarchies() {
+        let group = format!("{OURS}/{}/lab", lab_name(scope));
+        make(&root, &group)?;
+        fs::write(root.join(group).join("cgroup.procs"), "0")?;
+    }
+    Ok(())
+}
+
+/// Makes a group below a root, with what each group on the way needs to be usable.
+fn make(root: &Path, group: &str) -> io::Result<()> {
+    let mut path = root.to_owned();
+    for part in Path::new(group) {
+        if unified() {
+            delegate(&path)?;
+        }
+        let above = path.clone();
+        path.push(part);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            // Version 1 starts with none, and then nothing may enter.
+            let (own, inherited) = (path.join(file), above.join(file));
+            if !unified() && own.exists() && fs::read_to_string(&own)?.trim().is_empty() {
+                fs::write(own, fs::read_to_string(inherited)?.trim())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands the controllers of a version 2 group to the groups below it.
+fn delegate(path: &Path) -> io::Result<()> {
+    let available = fs::read_to_string(path.join("cgroup.controllers"))?;
+    let handed = fs::read_to_string(path.join("cgroup.subtree_control"))?;
+    for controller in NEEDED {
+        let has = |list: &str| list.split_whitespace().any(|word| word == controller);
+        if has(&available) && !has(&handed) {
+            fs::write(
+                path.join("cgroup.subtree_control"),
+                format!("+{controller}"),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn limit(path: &Path, size: &ContainerMachine) -> io::Result<()> {
+    let memory = size.memory.0;
+    let quota = u64::from(size.cpu) * PERIOD;
+    for (file, value) in [
+        ("memory.limit_in_bytes", memory.to_string()),
+        ("memory.max", memory.to_string()),
+        ("cpu.cfs_quota_us", quota.to_string()),
+        ("cpu.max", format!("{quota} {PERIOD}")),
+    ] {
+        let path = path.join(file);
+        if path.exists() {
+            fs::write(path, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets the limits of a node that runs.
+pub(super) fn resize(scope: &Scope, node: &Name, size: &ContainerMachine) -> io::Result<()> {
+    for root in hierarchies() {
+        let path = root.join(node_cgroup(scope, node).trim_start_matches('/'));
+        if path.exists() {
+            limit(&path, size)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the groups of a node, whose processes are gone.
+pub(super) fn remove_node(scope: &Scope, node: &Name) -> io::Result<()> {
+    remove(scope, &node_cgroup(scope, node))
+}
+
+/// Removes the group of the lab's other processes, if they are gone.
+pub(super) fn remove_lab(scope: &Scope) -> io::Result<()> {
+    remove(scope, &format!("/{OURS}/{}/lab", lab_name(scope)))
+}
+
+fn remove(scope: &Scope, group: &str) -> io::Result<()> {
+    for root in hierarchies() {
+        remove_below(&root.join(group.trim_start_matches('/')))?;
+        // The lab's group and ours go with the last one in them; others keep them.
+        for above in [format!("{OURS}/{}", lab_name(scope)), OURS.to_owned()] {
+            let _ = fs::remove_dir(root.join(above));
+        }
+    }
+    Ok(())
+}
+
+fn remove_below(path: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_below(&entry.path())?;
+        }
+    }
+    // A group stays busy for a moment after its last process is gone.
+    for _ in 0..100 {
+        match fs::remove_dir(path) {
+            Err(error) if error.raw_os_error() == Some(nix::libc::EBUSY) => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => return other,
+        }
+    }
+    fs::remove_dir(path)
+}

@@ -1,0 +1,102 @@
+//! Forwarders: a port on 127.0.0.1 of this machine that leads into the lab.
+//!
+//! The lab's networks exist in namespaces of their own, so the host has no route to them and needs
+//! none. A forwarder listens outside and opens each connection inside: in the network namespace of
+//! a node, where Services and pods are reached as from the node itself.
+
+mod dns;
+mod serve;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::process::Command;
+
+use driver::{DriverError, Scope};
+use model::digest::Digest;
+use model::name::Name;
+use model::resource::{Address, ForwardTarget, Forwarder, Kind};
+use serde::{Deserialize, Serialize};
+
+use super::{launch, tags};
+use crate::HostPaths;
+
+pub(super) use serve::serve;
+
+/// The name that a forwarder's process takes once it listens.
+const NAME: &str = "steading-fwd";
+/// Ports that are taken where the lab file names none: below Linux's range for outgoing
+/// connections, above those of well-known services.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+
+/// What a forwarder is told.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    lab: Name,
+    id: model::plan::LabId,
+    port: u16,
+    target: ForwardTarget,
+}
+
+/// Starts a forwarder.
+pub(super) fn start(
+    paths: &HostPaths,
+    scope: &Scope,
+    name: &Name,
+    spec: &Forwarder,
+    digest: &Digest,
+) -> Result<(), DriverError> {
+    let address = Address::new(Kind::Forward, name.clone());
+    let port = match spec.listen {
+        Some(port) if free(port) => port,
+        Some(port) => {
+            return Err(
+                DriverError::new(format!("port {port} on 127.0.0.1 is taken"))
+                    .hint("stop what listens there, or name another port in the lab file"),
+            );
+        }
+        None => pick(scope, &address)?,
+    };
+    let order = Order {
+        lab: scope.lab.clone(),
+        id: scope.id,
+        port,
+        target: spec.target.clone(),
+    };
+    let mut command = Command::new(&paths.program);
+    command
+        .args(["internal", "forward"])
+        .env_clear()
+        .env("PATH", super::seed::PATH)
+        .env(tags::PORT, port.to_string());
+    tags::tag(&mut command, scope, &address, digest);
+    launch::spawn_and_wait_for_name(command, &order, NAME)
+        .map_err(|said| DriverError::new(format!("starting forward {name}")).caused_by(said))
+}
+
+/// The first free port, from the one that the forward's own id leads to.
+fn pick(scope: &Scope, address: &Address) -> Result<u16, DriverError> {
+    let bytes = *scope.id.object(address).as_bytes();
+    let span = PORTS.end - PORTS.start;
+    let first = u16::from_be_bytes([bytes[0], bytes[1]]) % span;
+    (0..span)
+        .map(|n| PORTS.start + (first + n) % span)
+        .find(|port| free(*port))
+        .ok_or_else(|| DriverError::new("no port on 127.0.0.1 is free"))
+}
+
+fn free(port: u16) -> bool {
+    TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Whether somebody listens on that port of 127.0.0.1, by the kernel's own table: asking by a
+/// connection would make the forwarder open one into the lab.
+pub(super) fn listens(port: u16) -> bool {
+    let wanted = format!("0100007F:{port:04X}");
+    fs::read_to_string("/proc/net/tcp").is_ok_and(|table| {
+        table.lines().any(|line| {
+            let mut words = line.split_whitespace().skip(1);
+            // 0A is the state LISTEN.
+            words.next() == Some(&wanted) && words.nth(1) == Some("0A")
+        })
+    })
+}

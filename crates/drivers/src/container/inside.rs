@@ -1,0 +1,243 @@
+//! Access to the inside of container machines: programs run in all namespaces of process 1.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use driver::{DriverError, ErrorKind, MachineCommand, MachineOutput, Machines, Scope};
+use model::name::Name;
+use model::resource::{Address, Kind};
+
+use super::{seed, tags};
+
+/// The machines of this host.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Containers;
+
+/// How long a file may take to be written or read.
+const FILE_LIMIT: Duration = Duration::from_secs(20);
+/// Exit code of the reading script where there is no such file.
+const NO_FILE: i32 = 44;
+/// Whole or not at all: beside it, on disk, renamed. A constant; path and mode are parameters.
+const WRITE: &str = r#"set -e
+umask 077
+mkdir -p "$(dirname "$1")"
+cat > "$1.new"
+chmod "$2" "$1.new"
+sync "$1.new"
+mv -f "$1.new" "$1""#;
+const READ: &str = r#"test -f "$1" || exit 44
+exec cat "$1""#;
+
+impl Containers {
+    /// The process 1 of a machine of the lab, if it runs.
+    pub(super) fn first_process(scope: &Scope, machine: &Name) -> Option<i32> {
+        let address = Address::new(Kind::Machine, machine.clone());
+        tags::find(scope)
+            .get(&address)?
+            .iter()
+            .find(|process| process.first)
+            .map(|process| process.pid)
+    }
+
+    fn entered(scope: &Scope, machine: &Name) -> Result<Command, DriverError> {
+        let pid = Self::first_process(scope, machine).ok_or_else(|| {
+            DriverError::new(format!("machine {machine} does not run"))
+                .hint("run: steading heal, or steading status for the cause")
+        })?;
+        // If this process is killed, what it runs inside goes too.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]);
+        enter(&mut command, pid);
+        Ok(command)
+    }
+
+    /// A command that opens a shell inside, or runs a program there, at the user's terminal.
+    ///
+    /// # Errors
+    /// Where the machine does not run.
+    pub fn shell(
+        &self,
+        scope: &Scope,
+        machine: &Name,
+        argv: &[String],
+    ) -> Result<Command, DriverError> {
+        let mut command = Self::entered(scope, machine)?;
+        command.env("HOME", "/root");
+        if let Some(terminal) = std::env::var_os("TERM") {
+            command.env("TERM", terminal);
+        }
+        if argv.is_empty() {
+            command.args(["/bin/bash", "-l"]);
+        } else {
+            command.args(argv);
+        }
+        Ok(command)
+    }
+}
+
+/// Adds the entering of all namespaces of a process, with a clean environment.
+fn enter(command: &mut Command, pid: i32) {
+    command
+        .args(["nsenter", "--target", &pid.to_string()])
+        .args([
+            "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/", "--",
+        ])
+        .env_clear()
+        .env("PATH", seed::PATH);
+}
+
+impl Machines for Containers {
+    fn run(
+        &self,
+        scope: &Scope,
+        machine: &Name,
+        wanted: &MachineCommand,
+        line: &mut dyn FnMut(&str),
+    ) -> Result<MachineOutput, DriverError> {
+        let program = wanted.argv.first().map_or("nothing", String::as_str);
+        let what = format!("running {program} in machine {machine}");
+        let failed = |error: io::Error| DriverError::new(what.clone()).caused_by(error);
+        let mut command = Self::entered(scope, machine)?;
+        let mut child = command
+            .args(&wanted.argv)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        let mut streams = Streams::of(&mut child, &wanted.stdin);
+        let start = Instant::now();
+        while streams.next(line) {
+            if start.elapsed() > wanted.limit {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(DriverError::new(what)
+                    .kind(ErrorKind::TimedOut)
+                    .caused_by(format!(
+                        "it did not end within {} s",
+                        wanted.limit.as_secs()
+                    )));
+            }
+        }
+        let status = child.wait().map_err(failed)?;
+        Ok(MachineOutput {
+            code: status.code(),
+            stdout: streams.stdout,
+            stderr: streams.stderr,
+        })
+    }
+
+    fn write(
+        &self,
+        scope: &Scope,
+        machine: &Name,
+        path: &Path,
+        content: &[u8],
+        mode: u32,
+    ) -> Result<(), DriverError> {
+        let path = path.display().to_string();
+        let mode = format!("{mode:o}");
+        let mut command =
+            MachineCommand::new(["sh", "-c", WRITE, "write", &path, &mode], FILE_LIMIT);
+        command.stdin = content.to_vec();
+        let output = self.run(scope, machine, &command, &mut |_| {})?;
+        if output.ok() {
+            return Ok(());
+        }
+        Err(
+            DriverError::new(format!("writing {path} in machine {machine}"))
+                .caused_by(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        )
+    }
+
+    fn read(
+        &self,
+        scope: &Scope,
+        machine: &Name,
+        path: &Path,
+    ) -> Result<Option<Vec<u8>>, DriverError> {
+        let path = path.display().to_string();
+        let command = MachineCommand::new(["sh", "-c", READ, "read", &path], FILE_LIMIT);
+        let output = self.run(scope, machine, &command, &mut |_| {})?;
+        match output.code {
+            Some(0) => Ok(Some(output.stdout)),
+            Some(NO_FILE) => Ok(None),
+            _ => Err(
+                DriverError::new(format!("reading {path} in machine {machine}"))
+                    .caused_by(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            ),
+        }
+    }
+}
+
+/// The standard streams of a running program: input fed, output and errors gathered.
+struct Streams {
+    pieces: mpsc::Receiver<(bool, Vec<u8>)>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    told: [usize; 2],
+}
+
+impl Streams {
+    fn of(child: &mut Child, input: &[u8]) -> Self {
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = input.to_vec();
+            // A program that does not read its input to the end is no failure of ours.
+            std::thread::spawn(move || drop(stdin.write_all(&input)));
+        }
+        let (sender, pieces) = mpsc::channel();
+        let streams: [(bool, Option<Box<dyn io::Read + Send>>); 2] = [
+            (false, child.stdout.take().map(|s| Box::new(s) as _)),
+            (true, child.stderr.take().map(|s| Box::new(s) as _)),
+        ];
+        for (errors, stream) in streams {
+            let Some(mut stream) = stream else { continue };
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                let mut buffer = [0; 8192];
+                while let Ok(n @ 1..) = stream.read(&mut buffer) {
+                    let piece = buffer.get(..n).unwrap_or_default().to_vec();
+                    if sender.send((errors, piece)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Self {
+            pieces,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            told: [0, 0],
+        }
+    }
+
+    /// Takes what came; `false` once both streams have ended.
+    fn next(&mut self, line: &mut dyn FnMut(&str)) -> bool {
+        match self.pieces.recv_timeout(Duration::from_millis(100)) {
+            Ok((errors, piece)) => {
+                let (all, told) = match (errors, &mut self.told) {
+                    (false, [told, _]) => (&mut self.stdout, told),
+                    (true, [_, told]) => (&mut self.stderr, told),
+                };
+                all.extend_from_slice(&piece);
+                while let Some(rest) = all.get(*told..) {
+                    let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+                        break;
+                    };
+                    line(&String::from_utf8_lossy(
+                        rest.get(..end).unwrap_or_default(),
+                    ));
+                    *told += end + 1;
+                }
+                true
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => true,
+            Err(mpsc::RecvTimeoutError::Disconnected) => false,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Starting a machine.
+//!
+//! ```text
+//!  steading (driver) ── spawns ──► internal machine        takes the folder's lock, enters the
+//!                                        │                 node's control groups, leaves the
+//!                                        │                 host's namespaces
+//!                                        └─ spawns ──► internal machine-init
+//!                                                          process 1: puts the file system
+//!                                                          together, becomes s6-svscan
+//! ```
+//! The lock is held by process 1 as long as it lives (the open file is inherited), so a machine
+//! can never run twice, whoever was killed when.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use driver::{DriverError, Scope};
+use model::digest::Digest;
+use model::lab::{ContainerMachine, Machine};
+use model::name::Name;
+use model::resource::{Address, Kind, NodeMachine};
+use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
+use nix::sched::{CloneFlags, unshare};
+use serde::{Deserialize, Serialize};
+
+use super::{cgroup, mounts, record, seed, shown, tags};
+use crate::HostPaths;
+
+/// How long a machine may take until its supervisor runs.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Exit code of the launcher where the machine runs already.
+const RUNS: i32 = 75;
+
+/// What the launcher is told, on its standard input.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    lab: Name,
+    id: model::plan::LabId,
+    node: Name,
+    size: ContainerMachine,
+    folder: PathBuf,
+    image: PathBuf,
+}
+
+/// The size of a machine.
+pub(super) fn size(spec: &NodeMachine) -> &ContainerMachine {
+    let Machine::Container(size) = &spec.machine;
+    size
+}
+
+/// Writes everything that the machine starts from, and starts it. A machine that runs is left.
+pub(super) fn start(
+    paths: &HostPaths,
+    scope: &Scope,
+    node: &Name,
+    spec: &NodeMachine,
+    digest: &Digest,
+) -> Result<(), DriverError> {
+    let folder = record::folder(&paths.machines, scope, node);
+    let image = crate::image::image_folder(&paths.images, &spec.image);
+    let failed = |error: io::Error| {
+        DriverError::new(format!("preparing the disk of machine {node}")).caused_by(error)
+    };
+    super::store::share(&image.join("containerd"), &folder.join("containerd")).map_err(failed)?;
+    shown::write(&folder.join("shown"), size(spec)).map_err(failed)?;
+    let address = Address::new(Kind::Machine, node.clone());
+    let id = scope.id.object(&address);
+    seed::write_files(
+        &folder.join("upper"),
+        node,
+        spec,
+        id,
+        !may_lower_oom_scores(),
+    )
+    .map_err(failed)?;
+    let order = Order {
+        lab: scope.lab.clone(),
+        id: scope.id,
+        node: node.clone(),
+        size: size(spec).clone(),
+        folder,
+        image,
+    };
+    let mut command = Command::new(&paths.program);
+    command
+        .args(["internal", "machine"])
+        .env_clear()
+        .env("PATH", seed::PATH);
+    tags::tag(&mut command, scope, &address, digest);
+    let (code, said) = run(command, &order)
+        .map_err(|error| DriverError::new(format!("starting machine {node}")).caused_by(error))?;
+    if code == Some(0) || code == Some(RUNS) {
+        return Ok(());
+    }
+    Err(DriverError::new(format!("starting machine {node}")).caused_by(said))
+}
+
+/// Runs an internal verb with its order on standard input, to its end.
+fn run<T: Serialize>(command: Command, order: &T) -> io::Result<(Option<i32>, String)> {
+    let mut child = give(command, order)?;
+    let status = child.wait()?;
+    Ok((status.code(), said(&mut child)))
+}
+
+/// Starts an internal verb that becomes a lasting process, and waits until it has become that:
+/// until its name is `name`.
+pub(super) fn spawn_and_wait_for_name<T: Serialize>(
+    command: Command,
+    order: &T,
+    name: &str,
+) -> Result<(), String> {
+    let mut child = give(command, order).map_err(|error| error.to_string())?;
+    let start = Instant::now();
+    while start.elapsed() < LIMIT {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            return Err(format!("{status}: {}", said(&mut child)));
+        }
+        let comm = fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap_or_default();
+        if comm.trim() == name {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    Err(format!(
+        "it did not become ready within {} s",
+        LIMIT.as_secs()
+    ))
+}
+
+/// Starts an internal verb with its order on standard input. It gets a process group of its own,
+/// so that an interruption at the terminal does not reach it.
+fn give<T: Serialize>(mut command: Command, order: &T) -> io::Result<Child> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&serde_json::to_vec(order)?)?;
+    }
+    Ok(child)
+}
+
+/// What an ended verb said. What it started may still hold the stream open: only what is there
+/// is taken.
+fn said(child: &mut Child) -> String {
+    let mut buffer = [0; 4096];
+    let n = child
+        .stderr
+        .as_mut()
+        .map_or(Ok(0), |stream| stream.read(&mut buffer));
+    let text = buffer.get(..n.unwrap_or(0)).unwrap_or_default();
+    String::from_utf8_lossy(text).trim().to_owned()
+}
+
+/// Whether this process may lower OOM scores (CAP_SYS_RESOURCE, capability 24).
+fn may_lower_oom_scores() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .is_some_and(|set| set & (1 << 24) != 0)
+}
+
+/// `internal machine`: the launcher.
+pub(super) fn launcher() -> Result<i32, String> {
+    let mut text = Vec::new();
+    io::stdin()
+        .read_to_end(&mut text)
+        .map_err(|error| format!("reading the order: {error}"))?;
+    let order: Order =
+        serde_json::from_slice(&text).map_err(|error| format!("reading the order: {error}"))?;
+    let Some(lock) = lock(&order.folder.join("lock"))? else {
+        return Ok(RUNS);
+    };
+    let scope = Scope {
+        lab: order.lab.clone(),
+        id: order.id,
+    };
+    cgroup::enter_node(&scope, &order.node, &order.size)
+        .map_err(|error| format!("entering control groups: {error}"))?;
+    // A failure only means that the shell's signals reach the machine, too.
+    let _ = nix::unistd::setsid();
+    unshare(
+        CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWUTS
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWPID,
+    )
+    .map_err(|error| format!("leaving the host's namespaces: {error}"))?;
+    let log = order.folder.join("start.log");
+    let file =
+        File::create(&log).map_err(|error| format!("creating {}: {error}", log.display()))?;
+    let mut init = Command::new("/proc/self/exe")
+        .args(["internal", "machine-init", order.node.as_str()])
+        .arg(&order.folder)
+        .arg(&order.image)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(file)
+        .spawn()
+        .map_err(|error| format!("starting process 1: {error}"))?;
+    // Dropping would unlock it for process 1 as well; the file closes when we end.
+    std::mem::forget(lock);
+    let start = Instant::now();
+    loop {
+        if let Ok(Some(status)) = init.try_wait() {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            return Err(format!("process 1 ended ({status}): {}", said.trim()));
+        }
+        let name = fs::read_to_string(format!("/proc/{}/comm", init.id())).unwrap_or_default();
+        if name.trim() == "s6-svscan" {
+            return Ok(0);
+        }
+        if start.elapsed() > LIMIT {
+            let _ = init.kill();
+            return Err("the supervisor did not start in time".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Takes a lock that the processes started from here inherit; `None` if somebody holds it.
+pub(super) fn lock(path: &Path) -> Result<Option<Flock<File>>, String> {
+    let file =
+        File::create(path).map_err(|error| format!("creating {}: {error}", path.display()))?;
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))
+        .map_err(|error| format!("keeping {}: {error}", path.display()))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(format!("locking {}: {errno}", path.display())),
+    }
+}
+
+/// `internal machine-init NODE FOLDER IMAGE`: process 1, until it becomes the supervisor.
+pub(super) fn init(node: &str, folder: &Path, image: &Path) -> String {
+    if let Err(error) = mounts::enter(folder, image) {
+        return format!("putting the file system together: {error}");
+    }
+    if let Err(error) = nix::unistd::sethostname(node) {
+        return format!("setting the host name: {error}");
+    }
+    if let Err(error) = seed::write_services() {
+        return format!("writing the services: {error}");
+    }
+    let error = Command::new("/usr/bin/s6-svscan")
+        .arg(seed::SERVICES)
+        .exec();
+    format!("starting the supervisor: {error}")
+}

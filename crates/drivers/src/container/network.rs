@@ -1,0 +1,198 @@
+//! The lab's networks: a bridge in a network namespace of its own, held by a sleeping process.
+//! Nothing of it exists in the host's namespace.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use driver::{DriverError, Scope};
+use model::digest::Digest;
+use model::name::Name;
+use model::resource::{Address, Kind, NodeMachine, NodeNetwork};
+use nix::sched::{CloneFlags, unshare};
+use serde::{Deserialize, Serialize};
+
+use super::{cgroup, launch, record, tags};
+use crate::HostPaths;
+
+/// The bridge's name inside its namespace.
+const BRIDGE: &str = "lab";
+/// The link's name inside a node.
+pub(super) const LINK: &str = "eth0";
+/// Exit code of the holder where the network is held already.
+const HELD: i32 = 75;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    lab: Name,
+    id: model::plan::LabId,
+    lock: PathBuf,
+    spec: NodeNetwork,
+}
+
+/// Makes a network, unless it is held already.
+pub(super) fn start(
+    paths: &HostPaths,
+    scope: &Scope,
+    name: &Name,
+    spec: &NodeNetwork,
+    digest: &Digest,
+) -> Result<(), DriverError> {
+    let failed =
+        |cause: String| DriverError::new(format!("making network {name}")).caused_by(cause);
+    let folder = record::lab_folder(&paths.machines, scope);
+    fs::create_dir_all(&folder).map_err(|error| failed(error.to_string()))?;
+    let order = Order {
+        lab: scope.lab.clone(),
+        id: scope.id,
+        lock: folder.join(format!("network-{name}.lock")),
+        spec: spec.clone(),
+    };
+    let mut command = Command::new(&paths.program);
+    command
+        .args(["internal", "network"])
+        .env_clear()
+        .env("PATH", super::seed::PATH);
+    let address = Address::new(Kind::Network, name.clone());
+    tags::tag(&mut command, scope, &address, digest);
+    match launch::spawn_and_wait_for_name(command, &order, "sleep") {
+        Ok(()) => Ok(()),
+        Err(said) if said.contains(&format!("exit status: {HELD}")) => Ok(()),
+        Err(said) => Err(failed(said)),
+    }
+}
+
+/// `internal network`: makes the bridge and becomes the process that holds it.
+pub(super) fn holder() -> Result<i32, String> {
+    let mut text = Vec::new();
+    io::stdin()
+        .read_to_end(&mut text)
+        .map_err(|error| format!("reading the order: {error}"))?;
+    let order: Order =
+        serde_json::from_slice(&text).map_err(|error| format!("reading the order: {error}"))?;
+    let Some(lock) = launch::lock(&order.lock)? else {
+        return Ok(HELD);
+    };
+    let scope = Scope {
+        lab: order.lab.clone(),
+        id: order.id,
+    };
+    cgroup::enter_lab(&scope).map_err(|error| format!("entering control groups: {error}"))?;
+    let _ = nix::unistd::setsid();
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("leaving the network: {error}"))?;
+    set_up(&order.spec)?;
+    // The lock lives on in the process that this one becomes.
+    std::mem::forget(lock);
+    let error = Command::new("sleep")
+        .arg("infinity")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .exec();
+    Err(format!("becoming the holder: {error}"))
+}
+
+fn set_up(spec: &NodeNetwork) -> Result<(), String> {
+    let mtu = spec.mtu.to_string();
+    let address = format!("{}/{}", spec.gateway, spec.cidr.prefix_len());
+    ip(&["link", "set", "lo", "up"])?;
+    ip(&[
+        "link",
+        "add",
+        BRIDGE,
+        "mtu",
+        &mtu,
+        "type",
+        "bridge",
+        "forward_delay",
+        "0",
+    ])?;
+    ip(&["address", "add", &address, "dev", BRIDGE])?;
+    ip(&["link", "set", BRIDGE, "up"])
+}
+
+fn ip(words: &[&str]) -> Result<(), String> {
+    let output = Command::new("ip")
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("running ip: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "ip {}: {}",
+        words.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    ))
+}
+
+/// Runs `ip` in the network namespace of a process.
+pub(super) fn ip_in(pid: i32, words: &[&str]) -> Result<String, String> {
+    let output = Command::new("nsenter")
+        .arg(format!("--net=/proc/{pid}/ns/net"))
+        .arg("ip")
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("running nsenter: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!(
+        "ip {}: {}",
+        words.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    ))
+}
+
+/// The name of a node's end of the link in the lab's namespace: at most 15 characters, the same
+/// every time.
+fn port_name(scope: &Scope, node: &Name) -> String {
+    let id = scope.id.object(&Address::new(Kind::Machine, node.clone()));
+    let mut hex = id.simple().to_string();
+    hex.truncate(12);
+    format!("n{hex}")
+}
+
+/// Links a node to its network: both ends are made in the namespaces that they belong to.
+/// What is linked already is only brought up to the declaration.
+pub(super) fn attach(
+    scope: &Scope,
+    node: &Name,
+    spec: &NodeMachine,
+    holder: i32,
+    machine: i32,
+) -> Result<(), String> {
+    let port = port_name(scope, node);
+    let (mtu, pid) = (spec.mtu.to_string(), machine.to_string());
+    if ip_in(machine, &["link", "show", LINK]).is_err() {
+        // An end without its other half, from a machine that is no more.
+        let _ = ip_in(holder, &["link", "delete", &port]);
+        ip_in(
+            holder,
+            &[
+                "link", "add", &port, "mtu", &mtu, "type", "veth", "peer", "name", LINK, "mtu",
+                &mtu, "netns", &pid,
+            ],
+        )?;
+    }
+    ip_in(holder, &["link", "set", &port, "master", BRIDGE, "up"])?;
+    let (address, gateway) = (spec.address.to_string(), spec.gateway.to_string());
+    ip_in(machine, &["link", "set", "lo", "up"])?;
+    ip_in(machine, &["link", "set", LINK, "mtu", &mtu, "up"])?;
+    ip_in(machine, &["address", "replace", &address, "dev", LINK])?;
+    ip_in(machine, &["route", "replace", "default", "via", &gateway])?;
+    Ok(())
+}
+
+/// What is wrong with a network that is held, if anything.
+pub(super) fn fault(holder: i32, spec: &NodeNetwork) -> Option<String> {
+    match ip_in(holder, &["-o", "address", "show", "dev", BRIDGE]) {
+        Err(error) => Some(error),
+        Ok(text) if text.contains(&format!(" {}/", spec.gateway)) => None,
+        Ok(_) => Some(format!("the bridge has lost its address {}", spec.gateway)),
+    }
+}
