@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::kinds::Kinds;
+use super::object::MANAGER;
 use crate::Forwards;
 use crate::kubeadm::pki::{ClusterIdentity, SecretStore};
 
@@ -113,6 +114,20 @@ impl Request {
             body: body.to_string().into_bytes(),
             limit: REQUEST,
         }
+    }
+}
+
+impl Request {
+    /// Server-side apply with our field manager. Conflicts are forced: callers have made sure that
+    /// the object is ours or not there. A dry one changes nothing and answers what it would make.
+    pub(crate) fn apply(path: &str, object: &Value, dry: bool) -> Self {
+        let dry = if dry { "&dryRun=All" } else { "" };
+        Self::with(
+            http::Method::PATCH,
+            format!("{path}?fieldManager={MANAGER}&force=true{dry}"),
+            "application/apply-patch+yaml",
+            object,
+        )
     }
 }
 

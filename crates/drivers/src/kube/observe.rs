@@ -13,7 +13,7 @@ use super::diff::differences;
 use super::manifest::{Wanted, wanted as place};
 use super::object::lab_of;
 use super::readiness::pending;
-use super::record::{Record, apply_request, whose};
+use super::record::{Record, whose};
 
 /// How long a first answer may take: an observation must not hang on a dead cluster.
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
@@ -134,7 +134,7 @@ fn compare<'a>(
     for one in resources.iter().flat_map(|(_, objects)| objects) {
         let path = one.reference.path();
         requests.push(Request::get(&path));
-        requests.push(apply_request(&path, &one.object, true));
+        requests.push(Request::apply(&path, &one.object, true));
     }
     let mut answers = cluster.send_all(requests).into_iter();
     let mut all = Vec::new();

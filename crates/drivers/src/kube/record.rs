@@ -12,7 +12,7 @@ use model::resource::{Address, Spec};
 use serde_json::{Value, json};
 
 use super::client::{ApiError, Cluster, Request};
-use super::object::{ADDRESS, LAB, MANAGER, ObjectRef, lab_of, segment, text};
+use super::object::{ADDRESS, LAB, ObjectRef, lab_of, segment, text};
 
 /// The namespace of everything that Steading keeps in a cluster for itself.
 pub(crate) const NAMESPACE: &str = "steading-system";
@@ -162,22 +162,11 @@ impl Cluster {
     /// Server-side apply with our field manager. Conflicts are forced: callers have made sure that
     /// the object is ours or not there.
     pub(crate) fn apply(&self, path: &str, object: &Value, dry: bool) -> Result<Value, ApiError> {
-        self.send(apply_request(path, object, dry))
+        self.send(Request::apply(path, object, dry))
     }
 }
 
 const JSON: &str = "application/json";
-
-/// The request of [`Cluster::apply`].
-pub(crate) fn apply_request(path: &str, object: &Value, dry: bool) -> Request {
-    let dry = if dry { "&dryRun=All" } else { "" };
-    Request::with(
-        http::Method::PATCH,
-        format!("{path}?fieldManager={MANAGER}&force=true{dry}"),
-        "application/apply-patch+yaml",
-        object,
-    )
-}
 
 /// Whose an object is, for refusals.
 pub(crate) fn whose(object: &Value) -> String {

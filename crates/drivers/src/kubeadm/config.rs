@@ -236,11 +236,11 @@ fn yaml(documents: &[Value]) -> Result<String, DriverError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use model::lab::TaintEffect;
 
-    fn member(role: Role, first: bool) -> Member {
+    pub(crate) fn member(role: Role, first: bool) -> Member {
         Member {
             cluster: "main".parse().unwrap(),
             role,

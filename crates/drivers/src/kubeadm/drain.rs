@@ -1,0 +1,201 @@
+//! Taking a node out of its cluster: its pods move away first.
+
+use std::time::{Duration, Instant};
+
+use driver::{DriverError, ErrorKind, Poll, StepContext};
+use model::lab::Role;
+use model::name::Name;
+use model::resource::Member;
+use serde_json::{Value, json};
+
+use super::member::delete_node;
+use super::{Kubeadm, node_object};
+use crate::kube::client::{ApiError, Cluster, Request};
+use crate::kube::object::{LAB, items, lab_of, segment, text};
+use crate::kube::readiness::condition;
+
+/// How long pods may take to leave, and disruption budgets to allow it.
+const LEAVE: Duration = Duration::from_secs(120);
+/// How long the API server of a cluster that may be gone is asked.
+const ANSWER: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Takes a node out of its cluster. Where the cluster is gone, there is nothing to leave.
+pub(super) fn leave(
+    driver: &Kubeadm,
+    name: &Name,
+    member: &Member,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    match reachable(driver, member, context) {
+        Ok(cluster) => leave_cluster(&cluster, name, member, context)?,
+        Err(why) => context.doing(format!("not drained: {why}")),
+    }
+    let inside = driver.inside(context.scope, name);
+    // A machine that does not run has no kubelet that could come back.
+    if inside.marker().is_ok_and(|marker| marker.is_some()) {
+        if member.role == Role::ControlPlane && !member.first {
+            context.doing("leaving etcd");
+            inside.reset(true)?;
+        }
+        inside.remove_marker()?;
+    }
+    Ok(())
+}
+
+fn reachable(
+    driver: &Kubeadm,
+    member: &Member,
+    context: &StepContext<'_>,
+) -> Result<std::sync::Arc<Cluster>, String> {
+    let name = &member.cluster;
+    let start = Instant::now();
+    loop {
+        let cluster = driver
+            .clusters
+            .connect(context.scope, name)
+            .map_err(|error| error.chain().join(": "))?;
+        let mut request = Request::get("/readyz");
+        request.limit = Duration::from_secs(2);
+        match cluster.send_text(request) {
+            Ok(_) => return Ok(cluster),
+            Err(error) if start.elapsed() > ANSWER => return Err(error.to_string()),
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+fn leave_cluster(
+    cluster: &Cluster,
+    name: &Name,
+    member: &Member,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let failed = |error: ApiError| error.during(format!("draining node {name}"));
+    let Some(node) = node_object::get(cluster, name).map_err(failed)? else {
+        return Ok(());
+    };
+    if let Some(owner) = lab_of(&node)
+        && owner != context.scope.id.to_string()
+    {
+        return Err(DriverError::new(format!("draining node {name}"))
+            .kind(ErrorKind::Refused)
+            .caused_by(format!("it carries label {LAB}={owner}")));
+    }
+    // With the first control plane the cluster itself goes: its pods have nowhere to move to.
+    if !member.first {
+        cordon(cluster, name).map_err(failed)?;
+        // On a node that is down nobody could end a pod; deleting the Node frees them.
+        if matches!(condition(&node, "Ready"), Some(("True", _))) {
+            evict_all(cluster, name, context)?;
+        }
+        context.doing("deleting the Node object");
+        delete_node(cluster, name)?;
+    }
+    Ok(())
+}
+
+fn cordon(cluster: &Cluster, name: &Name) -> Result<(), ApiError> {
+    let patch = json!({ "spec": { "unschedulable": true } });
+    let url = format!("{}?fieldManager=steading", node_object::path(name.as_str()));
+    let content = "application/merge-patch+json";
+    cluster
+        .send(Request::with(http::Method::PATCH, url, content, &patch))
+        .map(|_| ())
+}
+
+/// Evicts all pods that would move elsewhere, respecting disruption budgets for [`LEAVE`].
+fn evict_all(cluster: &Cluster, name: &Name, context: &StepContext<'_>) -> Result<(), DriverError> {
+    let query = format!(
+        "/api/v1/pods?fieldSelector=spec.nodeName%3D{}",
+        segment(name.as_str())
+    );
+    let waited = context.wait("pods to leave", LEAVE, PAUSE, || {
+        let list = cluster
+            .send(Request::get(&query))
+            .map_err(|error| error.during(format!("listing pods of node {name}")))?;
+        let staying = items(&list, "/items").iter().filter(|pod| moves(pod));
+        let mut why = None;
+        for pod in staying {
+            let reason = evict(cluster, pod).map_err(|error| {
+                error.during(format!("evicting {}", text(pod, "/metadata/name")))
+            })?;
+            why = why.or(Some(reason));
+        }
+        Ok(why.map_or(Poll::Ready(()), Poll::Pending))
+    });
+    match waited {
+        Err(error) if error.kind == ErrorKind::TimedOut => {
+            let why = error.chain().join(": ");
+            context.doing(format!("going on without them: {why}"));
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Whether a pod moves elsewhere: not those that belong to the node itself, nor finished ones.
+fn moves(pod: &Value) -> bool {
+    let owners = items(pod, "/metadata/ownerReferences");
+    let bound = owners
+        .iter()
+        .any(|one| one["kind"] == "DaemonSet" || one["kind"] == "Node");
+    let mirror = pod["metadata"]["annotations"]
+        .get("kubernetes.io/config.mirror")
+        .is_some();
+    let over = matches!(text(pod, "/status/phase"), "Succeeded" | "Failed");
+    !bound && !mirror && !over
+}
+
+/// Asks for a pod's eviction, and tells why the pod is still there.
+fn evict(cluster: &Cluster, pod: &Value) -> Result<String, ApiError> {
+    let (namespace, name) = (
+        text(pod, "/metadata/namespace"),
+        text(pod, "/metadata/name"),
+    );
+    if pod.pointer("/metadata/deletionTimestamp").is_some() {
+        return Ok(format!("pod {namespace}/{name} is ending"));
+    }
+    let eviction = json!({
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": { "name": name, "namespace": namespace },
+    });
+    let path = format!(
+        "/api/v1/namespaces/{}/pods/{}/eviction",
+        segment(namespace),
+        segment(name)
+    );
+    let request = Request::with(http::Method::POST, path, "application/json", &eviction);
+    match cluster.send(request) {
+        Ok(_) => Ok(format!("pod {namespace}/{name} is ending")),
+        Err(error) if error.not_found() => Ok(format!("pod {namespace}/{name} has left")),
+        // 429: a disruption budget says not now.
+        Err(ApiError::Status {
+            code: 429, message, ..
+        }) => Ok(format!("pod {namespace}/{name} may not go: {message}")),
+        Err(error) if error.passing() => Ok(error.to_string()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moves;
+    use serde_json::json;
+
+    #[test]
+    fn only_pods_that_can_live_elsewhere_move() {
+        let owned = |kind: &str| {
+            json!({ "metadata": { "ownerReferences": [{ "kind": kind }] },
+            "status": { "phase": "Running" } })
+        };
+        assert!(moves(&owned("ReplicaSet")));
+        assert!(!moves(&owned("DaemonSet")));
+        assert!(!moves(&owned("Node")));
+        assert!(moves(&json!({ "status": { "phase": "Pending" } })));
+        assert!(!moves(&json!({ "status": { "phase": "Succeeded" } })));
+        assert!(!moves(&json!({ "metadata": { "annotations": {
+            "kubernetes.io/config.mirror": "x" } } })));
+    }
+}

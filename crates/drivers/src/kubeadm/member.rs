@@ -1,0 +1,376 @@
+//! Making a node a member, from whatever state it is in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver::{DriverError, Poll, StepContext};
+use jiff::Timestamp;
+use model::digest::Digest;
+use model::lab::Role;
+use model::name::Name;
+use model::resource::Member;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::Kubeadm;
+use super::config::{DISCOVERY, NodeConfig, discovery};
+use super::inside::{Inside, Marker, Remains};
+use super::pki::ClusterIdentity;
+use super::{node_object, roles, run};
+use crate::kube::client::{Cluster, Request};
+use crate::kube::readiness::condition;
+
+/// Where kubeadm's configuration lies.
+const CONFIG: &str = "/etc/kubernetes/steading/kubeadm.yaml";
+const PKI: &str = "/etc/kubernetes/pki";
+
+/// How long the certificate that a node joins with is valid.
+const JOIN_LIFETIME: Duration = Duration::from_secs(900);
+/// How long the container runtime may take to start.
+const RUNTIME: Duration = Duration::from_secs(60);
+/// How long an API server may take to answer: a control plane that starts is given time.
+const ANSWER: Duration = Duration::from_secs(120);
+/// How long kubelet may take to register.
+const REGISTER: Duration = Duration::from_secs(90);
+/// How long an API server that may be there is asked before it is given up.
+const PROBE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A node on its way into its cluster.
+pub(super) struct Joining<'a> {
+    pub(super) driver: &'a Kubeadm,
+    pub(super) name: &'a Name,
+    pub(super) member: &'a Member,
+    pub(super) digest: &'a Digest,
+    pub(super) context: &'a StepContext<'a>,
+}
+
+impl Joining<'_> {
+    /// Makes the node what it shall be.
+    pub(super) fn converge(&self) -> Result<(), DriverError> {
+        let inside = self.inside();
+        let identity = self.identity()?;
+        let remains = inside.remains()?;
+        if remains.kubeadm {
+            self.context
+                .doing("ending a kubeadm that an earlier run left");
+            inside.end_kubeadm()?;
+        }
+        self.await_runtime()?;
+        let marker = inside.marker()?;
+        let cluster = if self.member.first {
+            self.found(&identity, marker.as_ref(), remains)?
+        } else {
+            self.join(&identity, marker.as_ref(), remains)?
+        };
+        self.context.check_interrupted()?;
+        self.await_registered(&cluster)?;
+        self.await_heartbeat(&cluster)?;
+        self.context.doing("setting labels and taints");
+        // The Node changes all the time: kubelet and controllers write to it, too.
+        self.retry(|| {
+            let scope = self.context.scope;
+            node_object::mark(&cluster, scope, self.name, self.member, self.digest)
+        })?;
+        inside.write_marker(&Marker {
+            lab: self.context.scope.id,
+            digest: self.digest.clone(),
+            member: self.member.clone(),
+        })
+    }
+
+    fn inside(&self) -> Inside<'_> {
+        self.driver.inside(self.context.scope, self.name)
+    }
+
+    fn identity(&self) -> Result<ClusterIdentity, DriverError> {
+        let (secrets, cluster) = (&*self.driver.secrets, &self.member.cluster);
+        if self.member.first {
+            return ClusterIdentity::load_or_create(secrets, cluster, Timestamp::now());
+        }
+        ClusterIdentity::load(secrets, cluster)?.ok_or_else(|| {
+            DriverError::new(format!("joining {}", self.name))
+                .caused_by(format!("the secrets of cluster {cluster} do not exist"))
+                .hint("restore secrets/ beside the lab file")
+        })
+    }
+
+    fn config(&self) -> NodeConfig<'_> {
+        NodeConfig {
+            name: self.name,
+            member: self.member,
+            cgroup_root: (self.driver.cgroup_root)(self.context.scope, self.name),
+        }
+    }
+
+    /// The first control plane: makes the cluster, or finds it made.
+    fn found(
+        &self,
+        identity: &ClusterIdentity,
+        marker: Option<&Marker>,
+        remains: Remains,
+    ) -> Result<Arc<Cluster>, DriverError> {
+        let inside = self.inside();
+        if let Some(marker) = marker {
+            inside.kubelet("-u")?;
+            if marker.member.sans != self.member.sans {
+                self.renew_certificate(identity)?;
+            }
+            let cluster = self.await_api()?;
+            self.reregister(&cluster)?;
+            roles::grant(&cluster, self.context.scope)?;
+            return Ok(cluster);
+        }
+        // Begun but not marked. A cluster that answers is finished, not destroyed: kubeadm repeats
+        // its phases on it. One that does not answer was never complete.
+        let alive = remains.control_plane && self.alive();
+        if remains.begun && !alive {
+            self.context.doing("taking back an unfinished kubeadm init");
+            inside.reset(false)?;
+        }
+        self.write_identity(identity)?;
+        inside.write(CONFIG, self.config().init()?.as_bytes(), 0o600)?;
+        let mut arguments = vec!["--config", CONFIG];
+        if alive {
+            // Its files and ports are there, as they should be.
+            arguments.push("--ignore-preflight-errors=all");
+        }
+        run::kubeadm(inside, "init", &arguments, self.context)?;
+        let cluster = self.await_api()?;
+        roles::grant(&cluster, self.context.scope)?;
+        Ok(cluster)
+    }
+
+    /// Any other node: joins the cluster, or finds itself in it.
+    fn join(
+        &self,
+        identity: &ClusterIdentity,
+        marker: Option<&Marker>,
+        remains: Remains,
+    ) -> Result<Arc<Cluster>, DriverError> {
+        let inside = self.inside();
+        let cluster = self.await_api()?;
+        let node = self.node(&cluster)?;
+        if remains.kubelet && node.is_some() && (marker.is_some() || self.kubelet_well()) {
+            inside.kubelet("-u")?;
+            return Ok(cluster);
+        }
+        if remains.begun {
+            self.context.doing("taking back an earlier kubeadm join");
+            inside.reset(self.member.role == Role::ControlPlane && marker.is_some())?;
+        }
+        if node.is_some() {
+            // kubeadm refuses a name that is taken; this one is ours and its kubelet is gone.
+            self.context
+                .doing("deleting the Node object of the lost node");
+            delete_node(&cluster, self.name)?;
+        }
+        if self.member.role == Role::ControlPlane {
+            self.write_identity(identity)?;
+        }
+        let client = identity.ca.client(
+            &format!("system:bootstrap:{}", self.name),
+            roles::JOINING,
+            JOIN_LIFETIME,
+            Timestamp::now(),
+        )?;
+        let ca = &identity.ca.certificate;
+        let access = discovery(&self.member.endpoint, ca, &client.certificate, &client.key);
+        let access = Zeroizing::new(access.to_string());
+        inside.write(DISCOVERY, access.as_bytes(), 0o600)?;
+        inside.write(CONFIG, self.config().join()?.as_bytes(), 0o600)?;
+        let joined = run::kubeadm(inside, "join", &["--config", CONFIG], self.context);
+        let removed = inside.must(&["rm", "-f", DISCOVERY], Duration::from_secs(20));
+        joined.and(removed)?;
+        Ok(cluster)
+    }
+
+    fn write_identity(&self, identity: &ClusterIdentity) -> Result<(), DriverError> {
+        self.context
+            .doing("writing the cluster's certificate authorities");
+        for (path, content, mode) in identity.files() {
+            let path = format!("{PKI}/{path}");
+            self.inside().write(&path, content.as_bytes(), mode)?;
+        }
+        Ok(())
+    }
+
+    /// A new certificate for the API server, which reads it anew by itself.
+    fn renew_certificate(&self, identity: &ClusterIdentity) -> Result<(), DriverError> {
+        self.context.doing("renewing the API server's certificate");
+        let inside = self.inside();
+        self.write_identity(identity)?;
+        inside.write(CONFIG, self.config().init()?.as_bytes(), 0o600)?;
+        let limit = Duration::from_secs(30);
+        let [certificate, key] = ["crt", "key"].map(|end| format!("{PKI}/apiserver.{end}"));
+        inside.must(&["rm", "-f", &certificate, &key], limit)?;
+        inside.must(
+            &[
+                "kubeadm",
+                "init",
+                "phase",
+                "certs",
+                "apiserver",
+                "--config",
+                CONFIG,
+            ],
+            limit,
+        )
+    }
+
+    /// Waits for the container runtime, which kubeadm does not.
+    fn await_runtime(&self) -> Result<(), DriverError> {
+        let inside = self.inside();
+        self.context
+            .wait("the container runtime", RUNTIME, PAUSE, || {
+                let output =
+                    inside.run(&["ctr", "version"], Duration::from_secs(10), &mut |_| {})?;
+                Ok(if output.ok() {
+                    Poll::Ready(())
+                } else {
+                    let errors = String::from_utf8_lossy(&output.stderr);
+                    Poll::Pending(
+                        errors
+                            .lines()
+                            .last()
+                            .unwrap_or("it does not answer")
+                            .to_owned(),
+                    )
+                })
+            })
+    }
+
+    fn kubelet_well(&self) -> bool {
+        let argv = ["pgrep", "-x", "kubelet"];
+        let output = self
+            .inside()
+            .run(&argv, Duration::from_secs(10), &mut |_| {});
+        output.is_ok_and(|output| output.ok())
+    }
+
+    /// Whether the API server answers and knows that kubeadm made its cluster.
+    fn alive(&self) -> bool {
+        let mut request = Request::get("/api/v1/namespaces/kube-system/configmaps/kubeadm-config");
+        request.limit = PROBE;
+        let cluster = self
+            .driver
+            .clusters
+            .connect(self.context.scope, &self.member.cluster);
+        cluster.is_ok_and(|cluster| cluster.send(request).is_ok())
+    }
+
+    /// Waits for the API server. For a control plane the reason is looked for on the node itself.
+    fn await_api(&self) -> Result<Arc<Cluster>, DriverError> {
+        let name = &self.member.cluster;
+        let what = format!("the API server of {name}");
+        let start = std::time::Instant::now();
+        self.context.wait(&what, ANSWER, PAUSE, || {
+            let cluster = match self.driver.clusters.connect(self.context.scope, name) {
+                Ok(cluster) => cluster,
+                Err(error) => return Ok(Poll::Pending(error.chain().join(": "))),
+            };
+            let mut request = Request::get("/readyz");
+            request.limit = Duration::from_secs(3);
+            let Err(error) = cluster.send_text(request) else {
+                return Ok(Poll::Ready(cluster));
+            };
+            if !error.passing() {
+                return Err(error.during(format!("asking {what}")));
+            }
+            let slow = self.member.first && start.elapsed() > Duration::from_secs(8);
+            let why = slow.then(|| self.inside().kubelet_error()).flatten();
+            Ok(Poll::Pending(match why {
+                Some(line) => format!("{error}; kubelet's last error: {line}"),
+                None => error.to_string(),
+            }))
+        })
+    }
+
+    fn node(&self, cluster: &Cluster) -> Result<Option<Value>, DriverError> {
+        node_object::get(cluster, self.name)
+            .map_err(|error| error.during(format!("looking for node {}", self.name)))
+    }
+
+    /// kubelet registers only when it starts: where the Node was lost, it has to start anew.
+    fn reregister(&self, cluster: &Cluster) -> Result<(), DriverError> {
+        if self.node(cluster)?.is_none() {
+            self.context
+                .doing("starting kubelet anew, so that it registers");
+            self.inside().kubelet("-r")?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the Node object is there.
+    fn await_registered(&self, cluster: &Cluster) -> Result<(), DriverError> {
+        let start = std::time::Instant::now();
+        let mut why = "the container runtime is up".to_owned();
+        let mut looked = start;
+        self.context
+            .wait("kubelet to register", REGISTER, PAUSE, || {
+                match node_object::get(cluster, self.name) {
+                    Ok(Some(_)) => return Ok(Poll::Ready(())),
+                    Ok(None) => {}
+                    // A fresh control plane may restart its API server once more.
+                    Err(error) if error.passing() => return Ok(Poll::Pending(error.to_string())),
+                    Err(error) => {
+                        return Err(error.during(format!("looking for node {}", self.name)));
+                    }
+                }
+                if looked.elapsed() > Duration::from_secs(3) {
+                    looked = std::time::Instant::now();
+                    if let Some(line) = self.inside().kubelet_error() {
+                        why = format!("kubelet: {line}");
+                    }
+                }
+                Ok(Poll::Pending(why.clone()))
+            })
+    }
+
+    /// Where kubelet has been given up for silent, it is started anew and waited for. Whether the
+    /// node is ready is not asked here: that takes a pod network.
+    fn await_heartbeat(&self, cluster: &Cluster) -> Result<(), DriverError> {
+        let silent = |node: &Option<Value>| node.as_ref().is_some_and(node_object::silent);
+        if !silent(&self.node(cluster)?) {
+            return Ok(());
+        }
+        self.context.doing("starting the silent kubelet anew");
+        self.inside().kubelet("-r")?;
+        self.context.wait("kubelet to report", REGISTER, PAUSE, || {
+            let node = self.node(cluster)?;
+            if !silent(&node) {
+                return Ok(Poll::Ready(()));
+            }
+            let why = node.as_ref().and_then(|node| condition(node, "Ready"));
+            let why = why
+                .map_or("no condition yet", |(_, message)| message)
+                .to_owned();
+            Ok(Poll::Pending(self.inside().kubelet_error().unwrap_or(why)))
+        })
+    }
+
+    /// Repeats what meets a change made in between, or an API server that restarts.
+    fn retry(&self, mut what: impl FnMut() -> Result<(), DriverError>) -> Result<(), DriverError> {
+        let mut last = None;
+        for _ in 0..10 {
+            match what() {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some(error),
+            }
+            self.context.check_interrupted()?;
+            std::thread::sleep(PAUSE);
+        }
+        last.map_or(Ok(()), Err)
+    }
+}
+
+/// Deletes a Node object; one that is not there is deleted already.
+pub(super) fn delete_node(cluster: &Cluster, name: &Name) -> Result<(), DriverError> {
+    let path = node_object::path(name.as_str());
+    let request = Request::with(http::Method::DELETE, path, "application/json", &Value::Null);
+    match cluster.send(request) {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(error) => Err(error.during(format!("deleting node {name}"))),
+    }
+}
