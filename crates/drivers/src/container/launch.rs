@@ -248,6 +248,10 @@ pub(super) fn init(node: &str, folder: &Path, image: &Path) -> String {
     if let Err(error) = nix::unistd::sethostname(node) {
         return format!("setting the host name: {error}");
     }
+    // A node routes between its pods and its network: in its own network namespace only.
+    if let Err(error) = std::fs::write("/proc/sys/net/ipv4/ip_forward", "1") {
+        return format!("turning on forwarding: {error}");
+    }
     if let Err(error) = seed::write_services() {
         return format!("writing the services: {error}");
     }
