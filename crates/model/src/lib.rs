@@ -13,4 +13,6 @@ pub mod lab;
 pub mod name;
 pub mod plan;
 pub mod quantity;
+pub mod read;
 pub mod resource;
+pub mod source;

@@ -1,0 +1,115 @@
+use std::fmt::Write as _;
+
+use super::*;
+use model::source::Source;
+
+fn lab(text: &str) -> Lab {
+    let reading = model::read::read(&[Source {
+        name: "lab.yaml".to_owned(),
+        text: text.to_owned(),
+    }]);
+    assert_eq!(reading.diagnostics, []);
+    reading.lab.unwrap()
+}
+
+fn quickstart() -> Lab {
+    lab(include_str!("../../../../labs/quickstart/lab.yaml"))
+}
+
+#[test]
+fn the_quickstart_lab_expands_to_these() {
+    let resources = expand(&quickstart(), &BTreeMap::new()).unwrap();
+    let table = resources.iter().fold(String::new(), |mut text, resource| {
+        let needs: Vec<String> = resource.needs.iter().map(ToString::to_string).collect();
+        let objects = match &resource.spec {
+            Spec::Objects(objects) => format!(" [{} objects]", objects.objects.len()),
+            _ => String::new(),
+        };
+        writeln!(text, "{}{objects} <- {}", resource.address, needs.join(" ")).unwrap();
+        text
+    });
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn derived_values_follow_from_the_declared_ones() {
+    let mut lab = quickstart();
+    lab.networks.get_mut("nodes").unwrap().mtu = 1400;
+    let resources = expand(&lab, &BTreeMap::new()).unwrap();
+    let spec = |address: &str| {
+        let address: Address = address.parse().unwrap();
+        resources
+            .iter()
+            .find(|r| r.address == address)
+            .unwrap()
+            .spec
+            .clone()
+    };
+    let Spec::Machine(machine) = spec("machine/worker-1") else {
+        panic!()
+    };
+    assert_eq!((machine.mtu, machine.pod_mtu), (1400, 1350));
+    assert_eq!(machine.gateway.to_string(), "10.88.0.1");
+    let Spec::Member(member) = spec("member/control-plane-1") else {
+        panic!()
+    };
+    assert_eq!(member.dns.to_string(), "10.96.0.10");
+    assert!(member.sans.contains("127.0.0.1") && member.sans.contains("10.88.0.11"));
+    assert_eq!(member.taints.len(), 1, "there are workers for the work");
+    let flannel = serde_json::to_string(&spec("component/flannel")).unwrap();
+    assert!(flannel.contains("10.244.0.0/16"));
+}
+
+#[test]
+fn every_need_exists_and_there_is_no_circle() {
+    let resources = expand(&quickstart(), &BTreeMap::new()).unwrap();
+    let mut done: BTreeSet<&Address> = BTreeSet::new();
+    while done.len() < resources.len() {
+        let before = done.len();
+        for resource in &resources {
+            if resource.needs.iter().all(|need| done.contains(need)) {
+                done.insert(&resource.address);
+            }
+        }
+        assert!(done.len() > before, "stuck after {done:?}");
+    }
+}
+
+#[test]
+fn manifests_are_read_from_their_folder_and_no_other() {
+    let text = include_str!("../../../../labs/quickstart/lab.yaml");
+    let lab = lab(&text.replace(
+        "{ catalog: podinfo, settings: { replicas: 2 }, expose: { forward: { service: podinfo, port: 9898 } } }",
+        "{ manifests: apps/a }",
+    ));
+    let object = |name: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name} }}\n").into_bytes()
+    };
+    let files = BTreeMap::from([
+        ("apps/a/one.yaml".to_owned(), object("one")),
+        ("apps/ab/two.yaml".to_owned(), object("two")),
+    ]);
+    let resources = expand(&lab, &files).unwrap();
+    let app = resources
+        .iter()
+        .find(|r| r.address.kind == Kind::App)
+        .unwrap();
+    let Spec::Objects(objects) = &app.spec else {
+        panic!()
+    };
+    let names: Vec<&Value> = objects
+        .objects
+        .iter()
+        .filter_map(|o| o.pointer("/metadata/name"))
+        .collect();
+    assert_eq!(names, ["one"]);
+
+    let findings = expand(&lab, &BTreeMap::new()).unwrap_err();
+    assert!(findings[0].message.contains("no manifests"), "{findings:?}");
+    let broken = BTreeMap::from([("apps/a/one.yaml".to_owned(), b"kind: [".to_vec())]);
+    let findings = expand(&lab, &broken).unwrap_err();
+    assert!(
+        findings[0].message.contains("apps/a/one.yaml"),
+        "{findings:?}"
+    );
+}

@@ -1,0 +1,99 @@
+//! Node images: which there are, and what is in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use include_dir::{Dir, include_dir};
+use model::lab::{Arch, Distribution};
+use model::resource::{Artifact, NodeImage};
+use serde::Deserialize;
+
+static ARTIFACTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../catalog/artifacts");
+static IMAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../catalog/images");
+
+/// The part of an image recipe that decides what the image is; the rest says how to build it.
+#[derive(Debug, Deserialize)]
+struct ImageData {
+    debian: String,
+    recipe: u32,
+    packages: BTreeSet<String>,
+    programs: BTreeMap<String, BTreeSet<String>>,
+    images: Vec<BakedData>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BakedData {
+    artifact: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct ArtifactData {
+    version: String,
+}
+
+/// The Kubernetes versions that node images exist for.
+#[must_use]
+pub fn kubernetes_versions() -> Vec<String> {
+    artifact_version("node-programs").into_iter().collect()
+}
+
+fn artifact_version(name: &str) -> Option<String> {
+    let text = ARTIFACTS
+        .get_file(format!("{name}.yaml"))?
+        .contents_utf8()?;
+    let data: ArtifactData = serde_saphyr::from_str(text).ok()?;
+    Some(data.version)
+}
+
+/// The image of a distribution's nodes; `None` for a version that there is none for.
+pub(crate) fn node_image(distribution: &Distribution, arch: Arch) -> Option<NodeImage> {
+    let Distribution::Kubeadm(kubeadm) = distribution;
+    if !kubernetes_versions().contains(&kubeadm.kubernetes) {
+        return None;
+    }
+    let text = IMAGES.get_file("kubeadm.yaml")?.contents_utf8()?;
+    let data: ImageData = serde_saphyr::from_str(text).ok()?;
+    let names: BTreeSet<&String> = data
+        .programs
+        .keys()
+        .chain(data.images.iter().map(|image| &image.artifact))
+        .collect();
+    let artifacts = names
+        .into_iter()
+        .map(|name| {
+            Some(Artifact {
+                name: name.parse().ok()?,
+                version: artifact_version(name)?,
+                arch,
+            })
+        })
+        .collect::<Option<_>>()?;
+    Some(NodeImage {
+        debian: data.debian,
+        packages: data.packages,
+        kubernetes: kubeadm.kubernetes.clone(),
+        artifacts,
+        recipe: data.recipe,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::lab::Kubeadm;
+
+    #[test]
+    fn there_is_an_image_for_every_version_that_is_offered() {
+        assert!(!kubernetes_versions().is_empty());
+        for version in kubernetes_versions() {
+            let distribution = Distribution::Kubeadm(Kubeadm {
+                kubernetes: version,
+            });
+            let image = node_image(&distribution, Arch::Amd64).unwrap();
+            assert!(image.packages.contains("containerd"));
+        }
+        let other = Distribution::Kubeadm(Kubeadm {
+            kubernetes: "1.2.3".to_owned(),
+        });
+        assert_eq!(node_image(&other, Arch::Amd64), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! The catalog: what Steading knows how to bring into a lab, as data, and the expansion of a lab
+//! into resources.
+//!
+//! Everything that can be derived is derived here and nowhere else: MTUs, service addresses,
+//! certificate names, taints, namespaces. The rest of the program sees finished values.
+
+mod component;
+mod derive;
+mod expand;
+mod image;
+mod manifests;
+mod settings;
+
+pub use component::{Component, ComponentKind, components};
+pub use derive::{API_PORT, dns_address, network_of, pod_mtu};
+pub use expand::expand;
+pub use image::kubernetes_versions;
