@@ -1,0 +1,209 @@
+//! One decision for each wanted thing.
+
+use std::collections::BTreeMap;
+
+use model::inventory::{Fault, Inventory, Observed, Presence, Remedy};
+use model::plan::{Action, Impact, Reason};
+use model::resource::{Address, Kind, Resource, Spec};
+
+use crate::kind::{self, Change};
+use crate::{Draft, change};
+
+type Wanted<'a> = BTreeMap<&'a Address, &'a Resource>;
+
+/// Decides about one thing. What it needs has been decided about before.
+pub(crate) fn decide(
+    resource: &Resource,
+    inventory: &Inventory,
+    wanted: &Wanted<'_>,
+    draft: &mut Draft,
+) {
+    if on_demand(resource.address.kind) {
+        return;
+    }
+    let address = &resource.address;
+    match inventory.things.get(address) {
+        None => draft.decide(resource, Action::Create, Impact::None, Reason::Missing),
+        Some(seen) => match &seen.presence {
+            Presence::Foreign { found } => {
+                let text = format!("{found}; it does not belong to this lab and is left as it is");
+                return draft.note(address, text, true);
+            }
+            Presence::Unseen { why } => unseen(resource, why, draft),
+            Presence::Ours { made_from, spec } => {
+                ours(
+                    resource,
+                    seen,
+                    (made_from.as_ref(), spec.as_deref()),
+                    wanted,
+                    draft,
+                );
+            }
+        },
+    }
+    if !draft.decisions.contains_key(address) {
+        follow(resource, wanted, draft);
+    }
+}
+
+fn ours(
+    resource: &Resource,
+    seen: &Observed,
+    (made_from, old): (Option<&model::digest::Digest>, Option<&Spec>),
+    wanted: &Wanted<'_>,
+    draft: &mut Draft,
+) {
+    let address = &resource.address;
+    let Some(made_from) = made_from else {
+        return draft.decide(resource, Action::Update, Impact::None, Reason::Unfinished);
+    };
+    if *made_from != resource.digest() {
+        let fields = old.map_or_else(Vec::new, |old| change::fields(old, &resource.spec));
+        match kind::changed(wanted, resource, old) {
+            Change::Act(action, impact) => {
+                draft.decide(resource, action, impact, Reason::Changed { fields });
+            }
+            Change::Leave(text) => draft.note(address, text, false),
+            Change::Refuse(text) => draft.note(address, text, true),
+        }
+        if draft.decisions.contains_key(address) {
+            return;
+        }
+    }
+    mend(resource, &seen.faults, wanted, draft);
+}
+
+fn mend(resource: &Resource, faults: &[Fault], wanted: &Wanted<'_>, draft: &mut Draft) {
+    let what: Vec<String> = faults
+        .iter()
+        .map(|fault| match &fault.cause {
+            Some(cause) => format!("{} ({cause})", fault.what),
+            None => fault.what.clone(),
+        })
+        .collect();
+    match faults.iter().map(|fault| fault.remedy).max() {
+        None => {}
+        Some(Remedy::Wait) => draft.note(&resource.address, what.join("; "), false),
+        Some(Remedy::Repair) => {
+            let impact = kind::mending(resource.address.kind);
+            draft.decide(resource, Action::Update, impact, Reason::Faulty { what });
+        }
+        Some(Remedy::Replace) => {
+            let impact = kind::replacing(wanted, resource);
+            draft.decide(resource, Action::Replace, impact, Reason::Faulty { what });
+        }
+    }
+}
+
+/// What cannot be seen is applied again, if that is because of something that this plan mends.
+fn unseen(resource: &Resource, why: &str, draft: &mut Draft) {
+    if resource
+        .needs
+        .iter()
+        .any(|need| draft.decisions.contains_key(need))
+    {
+        let reason = Reason::Unseen {
+            why: why.to_owned(),
+        };
+        draft.decide(resource, Action::Update, Impact::None, reason);
+    } else {
+        draft.note(
+            &resource.address,
+            format!("it cannot be seen: {why}"),
+            false,
+        );
+    }
+}
+
+/// Decides about a thing that is well by itself but stands on one that is made anew.
+fn follow(resource: &Resource, wanted: &Wanted<'_>, draft: &mut Draft) {
+    let anew = |address: &Address| {
+        matches!(
+            draft.action(address),
+            Some(Action::Create | Action::Replace)
+        )
+    };
+    let base = match resource.address.kind {
+        // Its link ends in the network; its place in the cluster lies on the machine's disk.
+        Kind::Machine => resource
+            .needs
+            .iter()
+            .find(|need| need.kind == Kind::Network && draft.decisions.contains_key(need)),
+        Kind::Member => resource
+            .needs
+            .iter()
+            .find(|need| need.kind == Kind::Machine && anew(need)),
+        // Objects live in etcd, on the member that created the cluster.
+        Kind::Component | Kind::App => resource
+            .needs
+            .iter()
+            .find(|need| creates_cluster(need, wanted) && made_anew(need, draft)),
+        Kind::Connectivity => {
+            // Packets cross all of these.
+            let underneath = [Kind::Network, Kind::Machine, Kind::Member, Kind::Component];
+            if draft
+                .decisions
+                .keys()
+                .any(|address| underneath.contains(&address.kind))
+            {
+                draft.decide(resource, Action::Update, Impact::None, Reason::Proof);
+            }
+            return;
+        }
+        Kind::Artifact | Kind::Image | Kind::Network | Kind::Forward => None,
+    };
+    if let Some(step) = base.cloned() {
+        let impact = kind::mending(resource.address.kind);
+        draft.decide(resource, Action::Update, impact, Reason::Follows { step });
+    }
+}
+
+fn creates_cluster(address: &Address, wanted: &Wanted<'_>) -> bool {
+    wanted
+        .get(address)
+        .is_some_and(|resource| matches!(&resource.spec, Spec::Member(member) if member.first))
+}
+
+/// Whether a member is made anew, itself or with its machine.
+fn made_anew(member: &Address, draft: &Draft) -> bool {
+    let machine = Address::new(Kind::Machine, member.name.clone());
+    [member, &machine].into_iter().any(|address| {
+        matches!(
+            draft.action(address),
+            Some(Action::Create | Action::Replace)
+        )
+    })
+}
+
+/// Whether things of a kind are made only where a step needs them.
+const fn on_demand(kind: Kind) -> bool {
+    matches!(kind, Kind::Artifact | Kind::Image)
+}
+
+/// Decides about images and artifacts: whatever is missing and a step needs.
+pub(crate) fn demand(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draft) {
+    for (needing, needed) in [(Kind::Machine, Kind::Image), (Kind::Image, Kind::Artifact)] {
+        let demands: Vec<(Address, Address)> = draft
+            .decisions
+            .values()
+            .filter(|decision| decision.resource.address.kind == needing)
+            .flat_map(|decision| {
+                let step = &decision.resource.address;
+                decision
+                    .resource
+                    .needs
+                    .iter()
+                    .map(move |need| (need.clone(), step.clone()))
+            })
+            .filter(|(need, _)| need.kind == needed && !inventory.things.contains_key(need))
+            .collect();
+        for (need, step) in demands {
+            if let (Some(resource), false) =
+                (wanted.get(&need), draft.decisions.contains_key(&need))
+            {
+                let reason = Reason::NeededBy { step };
+                draft.decide(resource, Action::Create, Impact::None, reason);
+            }
+        }
+    }
+}

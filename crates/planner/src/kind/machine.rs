@@ -1,0 +1,51 @@
+//! Changes of machines.
+
+use model::lab::Role;
+use model::plan::{Action, Impact};
+use model::resource::NodeMachine;
+
+use super::Change;
+
+pub(super) fn changed(role: Option<Role>, old: &NodeMachine, new: &NodeMachine) -> Change {
+    let control_plane = role == Some(Role::ControlPlane);
+    // What the first start laid down and what others know the node by.
+    let moved = old.host != new.host
+        || old.network != new.network
+        || old.address != new.address
+        || std::mem::discriminant(&old.machine) != std::mem::discriminant(&new.machine);
+    if moved && control_plane {
+        // A single control plane holds the cluster's only data.
+        return Change::Refuse(
+            "its host, network or address cannot change while the cluster exists: this control \
+             plane holds the cluster's data. Remove the lab (steading down) and bring it up anew, \
+             or undo the change"
+                .to_owned(),
+        );
+    }
+    if moved {
+        return Change::Act(Action::Replace, Impact::Recreate);
+    }
+    let image = old.image != new.image;
+    if image && control_plane {
+        let rest = NodeMachine {
+            image: old.image.clone(),
+            ..new.clone()
+        };
+        if rest == *old {
+            return Change::Leave(
+                "stays on its older node image: made anew, it would lose the cluster's data"
+                    .to_owned(),
+            );
+        }
+    } else if image {
+        return Change::Act(Action::Replace, Impact::Recreate);
+    }
+    let names_only = NodeMachine {
+        hosts: new.hosts.clone(),
+        ..old.clone()
+    };
+    if names_only == *new {
+        return Change::Act(Action::Update, Impact::InPlace);
+    }
+    Change::Act(Action::Update, Impact::Reboot)
+}

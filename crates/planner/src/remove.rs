@@ -1,0 +1,86 @@
+//! Removal of what is ours and no longer declared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::inventory::{Inventory, Presence};
+use model::lab::Role;
+use model::name::Name;
+use model::plan::{Action, Impact, Reason};
+use model::resource::{Address, Kind, Resource, Spec};
+
+use crate::Draft;
+
+/// Decides about everything that is ours and not wanted.
+pub(crate) fn remove(
+    wanted: &BTreeMap<&Address, &Resource>,
+    inventory: &Inventory,
+    draft: &mut Draft,
+) {
+    // What lives only inside a cluster goes with its machines.
+    let kept: BTreeSet<&Name> = wanted
+        .values()
+        .filter(|resource| resource.address.kind == Kind::Member)
+        .filter_map(|resource| cluster_of(&resource.spec))
+        .collect();
+    for (address, seen) in &inventory.things {
+        let Presence::Ours { spec, .. } = &seen.presence else {
+            continue;
+        };
+        if wanted.contains_key(address) || matches!(address.kind, Kind::Artifact | Kind::Image) {
+            continue;
+        }
+        let inside = matches!(
+            address.kind,
+            Kind::Member | Kind::Component | Kind::App | Kind::Connectivity
+        );
+        let Some(spec) = spec else {
+            if !inside || !kept.is_empty() {
+                let text = "it is no longer declared, but what it was made from cannot be read; \
+                            run again once it can";
+                draft.note(address, text.to_owned(), false);
+            }
+            continue;
+        };
+        if inside && !cluster_of(spec).is_some_and(|cluster| kept.contains(cluster)) {
+            continue;
+        }
+        let resource = Resource {
+            address: address.clone(),
+            spec: (**spec).clone(),
+            needs: BTreeSet::new(),
+        };
+        let impact = removal_impact(address, inventory);
+        draft.decide(&resource, Action::Delete, impact, Reason::Undeclared);
+    }
+}
+
+fn cluster_of(spec: &Spec) -> Option<&Name> {
+    match spec {
+        Spec::Member(member) => Some(&member.cluster),
+        Spec::Objects(objects) => Some(&objects.cluster),
+        Spec::Connectivity(connectivity) => Some(&connectivity.cluster),
+        Spec::Artifact(_)
+        | Spec::Image(_)
+        | Spec::Network(_)
+        | Spec::Machine(_)
+        | Spec::Forward(_) => None,
+    }
+}
+
+/// A control plane's machine holds the cluster's data.
+fn removal_impact(address: &Address, inventory: &Inventory) -> Impact {
+    if address.kind != Kind::Machine {
+        return Impact::None;
+    }
+    let member = Address::new(Kind::Member, address.name.clone());
+    match inventory.things.get(&member).map(|seen| &seen.presence) {
+        Some(Presence::Ours {
+            spec: Some(spec), ..
+        }) => match &**spec {
+            Spec::Member(member) if member.role == Role::Worker => Impact::Recreate,
+            _ => Impact::Wipe,
+        },
+        // Whether it held the only copy is not known: say so rather than not.
+        _ => Impact::Wipe,
+    }
+}
