@@ -1,0 +1,24 @@
+//! What is kept beside a lab file, and the reading of the lab's folder.
+//!
+//! | where | what | may be lost |
+//! |---|---|---|
+//! | `.steading/` | journal, generation, lock information, kubeconfig, cached inventory | yes: it is rebuilt by observing |
+//! | `secrets/` | the clusters' identities, encrypted | no: it is made to be committed |
+//!
+//! Every file is whole or not there: a temporary file, its content on disk, renamed, and the
+//! rename on disk.
+
+mod durable;
+mod error;
+mod journal;
+mod lab_folder;
+mod lock;
+mod secrets;
+mod state;
+
+pub use error::StoreError;
+pub use journal::Journal;
+pub use lab_folder::{LabFolder, files_below, load};
+pub use lock::{Holder, Lock};
+pub use secrets::{Secret, Secrets};
+pub use state::Store;
