@@ -12,13 +12,17 @@ use model::lab::ContainerMachine;
 use model::name::Name;
 
 /// The mount point of all hierarchies.
-const ROOT: &str = "/sys/fs/cgroup";
+pub(super) const ROOT: &str = "/sys/fs/cgroup";
 /// Our part of each.
 const OURS: &str = "steading";
+/// On version 2: the leaf below a node's group that holds its own processes.
+const SYSTEM: &str = "system";
 /// The period of processor limits, in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
-/// Controllers that Kubernetes needs.
-const NEEDED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+/// Controllers that are handed down where there are any.
+const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+/// Controllers without which kubelet does not start.
+const NEEDED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 
 /// The name of a lab's groups, folders and links.
 #[must_use]
@@ -37,8 +41,18 @@ fn unified() -> bool {
     Path::new(ROOT).join("cgroup.controllers").exists()
 }
 
+/// A controller that Kubernetes needs and that this host does not have, if any.
+pub(super) fn missing_controller() -> Option<&'static str> {
+    let root = Path::new(ROOT);
+    let unified = fs::read_to_string(root.join("cgroup.controllers")).ok();
+    NEEDED.into_iter().find(|controller| match &unified {
+        Some(list) => !list.split_whitespace().any(|word| word == *controller),
+        None => !root.join(controller).join("cgroup.procs").exists(),
+    })
+}
+
 /// The root of every hierarchy: one on version 2, one per controller on version 1.
-fn hierarchies() -> Vec<PathBuf> {
+pub(super) fn hierarchies() -> Vec<PathBuf> {
     if unified() {
         return vec![PathBuf::from(ROOT)];
     }
@@ -70,13 +84,10 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
                 make(&path, below)?;
             }
         }
-        let leaf = if unified() {
-            make(&path, "system")?;
-            path.join("system")
-        } else {
-            path
-        };
-        fs::write(leaf.join("cgroup.procs"), "0")?;
+        if unified() {
+            make(&path, SYSTEM)?;
+        }
+        fs::write(leaf(&path).join("cgroup.procs"), "0")?;
     }
     Ok(())
 }
@@ -119,7 +130,7 @@ fn make(root: &Path, group: &str) -> io::Result<()> {
 fn delegate(path: &Path) -> io::Result<()> {
     let available = fs::read_to_string(path.join("cgroup.controllers"))?;
     let handed = fs::read_to_string(path.join("cgroup.subtree_control"))?;
-    for controller in NEEDED {
+    for controller in WANTED {
         let has = |list: &str| list.split_whitespace().any(|word| word == controller);
         if has(&available) && !has(&handed) {
             fs::write(
@@ -148,15 +159,22 @@ fn limit(path: &Path, size: &ContainerMachine) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets the limits of a node that runs.
-pub(super) fn resize(scope: &Scope, node: &Name, size: &ContainerMachine) -> io::Result<()> {
-    for root in hierarchies() {
-        let path = root.join(node_cgroup(scope, node).trim_start_matches('/'));
-        if path.exists() {
-            limit(&path, size)?;
-        }
+/// The files that a process writes itself into to stand in the groups of a node.
+pub(super) fn entries(scope: &Scope, node: &Name) -> Vec<PathBuf> {
+    let group = node_cgroup(scope, node);
+    hierarchies()
+        .iter()
+        .map(|root| leaf(&root.join(group.trim_start_matches('/'))).join("cgroup.procs"))
+        .collect()
+}
+
+/// The group of a node's own processes: on version 2 only a leaf may hold any.
+fn leaf(node: &Path) -> PathBuf {
+    if unified() {
+        node.join(SYSTEM)
+    } else {
+        node.to_owned()
     }
-    Ok(())
 }
 
 /// Removes the groups of a node, whose processes are gone.

@@ -12,9 +12,9 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::process::Command;
 
 use driver::{DriverError, Scope};
-use model::digest::Digest;
 use model::name::Name;
-use model::resource::{Address, ForwardTarget, Forwarder, Kind};
+use model::plan::Step;
+use model::resource::{Address, ForwardTarget, Spec};
 use serde::{Deserialize, Serialize};
 
 use super::{launch, tags};
@@ -37,15 +37,12 @@ struct Order {
     target: ForwardTarget,
 }
 
-/// Starts a forwarder.
-pub(super) fn start(
-    paths: &HostPaths,
-    scope: &Scope,
-    name: &Name,
-    spec: &Forwarder,
-    digest: &Digest,
-) -> Result<(), DriverError> {
-    let address = Address::new(Kind::Forward, name.clone());
+/// Starts the forwarder of a step.
+pub(super) fn start(paths: &HostPaths, scope: &Scope, step: &Step) -> Result<(), DriverError> {
+    let address = &step.address;
+    let Spec::Forward(spec) = &step.resource.spec else {
+        return Err(DriverError::new(format!("{address} is no forward")));
+    };
     let port = match spec.listen {
         Some(port) if free(port) => port,
         Some(port) => {
@@ -54,7 +51,7 @@ pub(super) fn start(
                     .hint("stop what listens there, or name another port in the lab file"),
             );
         }
-        None => pick(scope, &address)?,
+        None => pick(scope, address)?,
     };
     let order = Order {
         lab: scope.lab.clone(),
@@ -68,9 +65,11 @@ pub(super) fn start(
         .env_clear()
         .env("PATH", super::seed::PATH)
         .env(tags::PORT, port.to_string());
-    tags::tag(&mut command, scope, &address, digest);
-    launch::spawn_and_wait_for_name(command, &order, NAME)
-        .map_err(|said| DriverError::new(format!("starting forward {name}")).caused_by(said))
+    tags::tag(&mut command, scope, address, &step.inputs);
+    tags::describe(&mut command, &step.resource.spec);
+    launch::spawn_and_wait_for_name(command, &order, NAME).map_err(|said| {
+        DriverError::new(format!("starting forward {}", address.name)).caused_by(said)
+    })
 }
 
 /// The first free port, from the one that the forward's own id leads to.

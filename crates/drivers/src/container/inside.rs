@@ -11,7 +11,7 @@ use driver::{DriverError, ErrorKind, MachineCommand, MachineOutput, Machines, Sc
 use model::name::Name;
 use model::resource::{Address, Kind};
 
-use super::{seed, tags};
+use super::{cgroup, seed, tags};
 
 /// The machines of this host.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,6 +21,14 @@ pub struct Containers;
 const FILE_LIMIT: Duration = Duration::from_secs(20);
 /// Exit code of the reading script where there is no such file.
 const NO_FILE: i32 = 44;
+/// Enters the node's control groups and becomes the program. A constant; the files and the program
+/// are parameters. A group that cannot be entered costs a limit, not the command.
+const JOIN: &str = r#"for file in $1; do echo 0 > "$file"; done 2> /dev/null
+shift
+exec "$@""#;
+/// What ends a program together with the one that started it: when `steading` is killed, nothing
+/// that it ran goes on behind the back of the next one.
+const WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
 /// Whole or not at all: beside it, on disk, renamed. A constant; path and mode are parameters.
 const WRITE: &str = r#"set -e
 umask 077
@@ -33,13 +41,13 @@ const READ: &str = r#"test -f "$1" || exit 44
 exec cat "$1""#;
 
 impl Containers {
-    /// The process 1 of a machine of the lab, if it runs.
+    /// The process 1 of a machine of the lab, if it runs and may be entered.
     pub(super) fn first_process(scope: &Scope, machine: &Name) -> Option<i32> {
         let address = Address::new(Kind::Machine, machine.clone());
         tags::find(scope)
             .get(&address)?
             .iter()
-            .find(|process| process.first)
+            .find(|process| process.enterable())
             .map(|process| process.pid)
     }
 
@@ -48,10 +56,18 @@ impl Containers {
             DriverError::new(format!("machine {machine} does not run"))
                 .hint("run: steading heal, or steading status for the cause")
         })?;
-        // If this process is killed, what it runs inside goes too.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]);
+        let groups: Vec<String> = cgroup::entries(scope, machine)
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        let [program, arguments @ ..] = WITH_PARENT;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .args(["sh", "-c", JOIN, "join", &groups.join(" ")]);
         enter(&mut command, pid);
+        // Between the namespaces stands a process that waits outside for the one inside.
+        command.args(WITH_PARENT);
         Ok(command)
     }
 

@@ -27,13 +27,13 @@ use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 use nix::sched::{CloneFlags, unshare};
 use serde::{Deserialize, Serialize};
 
-use super::{cgroup, mounts, record, seed, shown, tags};
+use super::{cgroup, mounts, record, seed, shown, store, tags};
 use crate::HostPaths;
 
 /// How long a machine may take until its supervisor runs.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Exit code of the launcher where the machine runs already.
-const RUNS: i32 = 75;
+/// Exit code of the launcher where the machine is held already.
+const HELD: i32 = 75;
 
 /// What the launcher is told, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ struct Order {
     lab: Name,
     id: model::plan::LabId,
     node: Name,
-    size: ContainerMachine,
+    spec: NodeMachine,
     folder: PathBuf,
     image: PathBuf,
 }
@@ -52,58 +52,61 @@ pub(super) fn size(spec: &NodeMachine) -> &ContainerMachine {
     size
 }
 
-/// Writes everything that the machine starts from, and starts it. A machine that runs is left.
+/// What came of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The supervisor runs.
+    Done,
+    /// Somebody holds the machine already: it runs, or an earlier start is still under way.
+    Held,
+}
+
+/// Prepares the disk of a machine and starts it. A machine that runs is left as it is.
 pub(super) fn start(
     paths: &HostPaths,
     scope: &Scope,
     node: &Name,
     spec: &NodeMachine,
     digest: &Digest,
-) -> Result<(), DriverError> {
-    let folder = record::folder(&paths.machines, scope, node);
-    let image = crate::image::image_folder(&paths.images, &spec.image);
-    let failed = |error: io::Error| {
-        DriverError::new(format!("preparing the disk of machine {node}")).caused_by(error)
-    };
-    super::store::share(&image.join("containerd"), &folder.join("containerd")).map_err(failed)?;
-    shown::write(&folder.join("shown"), size(spec)).map_err(failed)?;
-    let address = Address::new(Kind::Machine, node.clone());
-    let id = scope.id.object(&address);
-    seed::write_files(
-        &folder.join("upper"),
-        node,
-        spec,
-        id,
-        !may_lower_oom_scores(),
-    )
-    .map_err(failed)?;
+) -> Result<Start, DriverError> {
     let order = Order {
         lab: scope.lab.clone(),
         id: scope.id,
         node: node.clone(),
-        size: size(spec).clone(),
-        folder,
-        image,
+        spec: spec.clone(),
+        folder: record::folder(&paths.machines, scope, node),
+        image: crate::image::image_folder(&paths.images, &spec.image),
     };
     let mut command = Command::new(&paths.program);
     command
         .args(["internal", "machine"])
         .env_clear()
         .env("PATH", seed::PATH);
+    let address = Address::new(Kind::Machine, node.clone());
     tags::tag(&mut command, scope, &address, digest);
-    let (code, said) = run(command, &order)
-        .map_err(|error| DriverError::new(format!("starting machine {node}")).caused_by(error))?;
-    if code == Some(0) || code == Some(RUNS) {
-        return Ok(());
+    let failed =
+        |cause: String| DriverError::new(format!("starting machine {node}")).caused_by(cause);
+    let (code, said) = run(command, &order).map_err(failed)?;
+    match code {
+        Some(0) => Ok(Start::Done),
+        Some(HELD) => Ok(Start::Held),
+        _ => Err(failed(said)),
     }
-    Err(DriverError::new(format!("starting machine {node}")).caused_by(said))
 }
 
 /// Runs an internal verb with its order on standard input, to its end.
-fn run<T: Serialize>(command: Command, order: &T) -> io::Result<(Option<i32>, String)> {
-    let mut child = give(command, order)?;
-    let status = child.wait()?;
-    Ok((status.code(), said(&mut child)))
+fn run<T: Serialize>(command: Command, order: &T) -> Result<(Option<i32>, String), String> {
+    let mut child = give(command, order).map_err(|error| error.to_string())?;
+    let start = Instant::now();
+    // Longer than it allows itself: it knows better what it waited for.
+    while start.elapsed() < 3 * LIMIT {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            return Ok((status.code(), said(&mut child)));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = child.kill();
+    Err(format!("it did not end within {} s", 3 * LIMIT.as_secs()))
 }
 
 /// Starts an internal verb that becomes a lasting process, and waits until it has become that:
@@ -178,13 +181,14 @@ pub(super) fn launcher() -> Result<i32, String> {
     let order: Order =
         serde_json::from_slice(&text).map_err(|error| format!("reading the order: {error}"))?;
     let Some(lock) = lock(&order.folder.join("lock"))? else {
-        return Ok(RUNS);
+        return Ok(HELD);
     };
     let scope = Scope {
         lab: order.lab.clone(),
         id: order.id,
     };
-    cgroup::enter_node(&scope, &order.node, &order.size)
+    prepare(&order).map_err(|error| format!("preparing its disk: {error}"))?;
+    cgroup::enter_node(&scope, &order.node, size(&order.spec))
         .map_err(|error| format!("entering control groups: {error}"))?;
     // A failure only means that the shell's signals reach the machine, too.
     let _ = nix::unistd::setsid();
@@ -202,6 +206,7 @@ pub(super) fn launcher() -> Result<i32, String> {
         .args(["internal", "machine-init", order.node.as_str()])
         .arg(&order.folder)
         .arg(&order.image)
+        .arg(cgroup::node_cgroup(&scope, &order.node))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(file)
@@ -216,7 +221,7 @@ pub(super) fn launcher() -> Result<i32, String> {
             return Err(format!("process 1 ended ({status}): {}", said.trim()));
         }
         let name = fs::read_to_string(format!("/proc/{}/comm", init.id())).unwrap_or_default();
-        if name.trim() == "s6-svscan" {
+        if name.trim() == tags::SUPERVISOR {
             return Ok(0);
         }
         if start.elapsed() > LIMIT {
@@ -227,10 +232,37 @@ pub(super) fn launcher() -> Result<i32, String> {
     }
 }
 
+/// Writes everything that the machine starts from. Called while its lock is held, so never below
+/// a machine that runs.
+fn prepare(order: &Order) -> io::Result<()> {
+    if !order.image.join("image.json").is_file() {
+        let image = order.image.display();
+        return Err(io::Error::other(format!("there is no image at {image}")));
+    }
+    let folder = &order.folder;
+    store::share(&order.image.join("containerd"), &folder.join("containerd"))?;
+    shown::write(&folder.join("shown"), size(&order.spec))?;
+    let id = order
+        .id
+        .object(&Address::new(Kind::Machine, order.node.clone()));
+    seed::write_files(
+        &folder.join("upper"),
+        &order.node,
+        &order.spec,
+        id,
+        !may_lower_oom_scores(),
+    )
+}
+
 /// Takes a lock that the processes started from here inherit; `None` if somebody holds it.
 pub(super) fn lock(path: &Path) -> Result<Option<Flock<File>>, String> {
-    let file =
-        File::create(path).map_err(|error| format!("creating {}: {error}", path.display()))?;
+    // Not emptied: it may be another's.
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| format!("creating {}: {error}", path.display()))?;
     fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))
         .map_err(|error| format!("keeping {}: {error}", path.display()))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -240,9 +272,9 @@ pub(super) fn lock(path: &Path) -> Result<Option<Flock<File>>, String> {
     }
 }
 
-/// `internal machine-init NODE FOLDER IMAGE`: process 1, until it becomes the supervisor.
-pub(super) fn init(node: &str, folder: &Path, image: &Path) -> String {
-    if let Err(error) = mounts::enter(folder, image) {
+/// `internal machine-init NODE FOLDER IMAGE GROUP`: process 1, until it becomes the supervisor.
+pub(super) fn init(node: &str, folder: &Path, image: &Path, group: &str) -> String {
+    if let Err(error) = mounts::enter(folder, image, group) {
         return format!("putting the file system together: {error}");
     }
     if let Err(error) = nix::unistd::sethostname(node) {

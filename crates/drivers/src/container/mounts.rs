@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
+use super::cgroup;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
@@ -37,7 +38,8 @@ const REAL: [(&str, &str); 3] = [
 /// Puts together the root of a node and makes it the root of the calling process, which must be
 /// process 1 of a new process namespace in a new network namespace. The mount namespace is left
 /// here, not by the launcher: a new root would become the launcher's as well.
-pub(super) fn enter(folder: &Path, image: &Path) -> io::Result<()> {
+/// `group` is the node's own control group, the only one that it may write below.
+pub(super) fn enter(folder: &Path, image: &Path, group: &str) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     change("/", MsFlags::MS_PRIVATE | MsFlags::MS_REC)?;
     let root = folder.join("merged");
@@ -49,6 +51,9 @@ pub(super) fn enter(folder: &Path, image: &Path) -> io::Result<()> {
     tmpfs(&root.join("tmp"), "mode=1777")?;
     devices(&root.join("dev"))?;
     system(&root.join("sys"), &folder.join("shown"))?;
+    control_groups(&root.join("sys/fs/cgroup"), group)?;
+    // The rest of /sys are switches of the whole machine. What is mounted below stays as it is.
+    read_only(&root.join("sys"))?;
     processes(&root.join("proc"), &folder.join("shown"))?;
     std::env::set_current_dir(&root)?;
     // The old root lands on the new one's own place and is let go of there (pivot_root(2)).
@@ -71,9 +76,9 @@ fn overlay(folder: &Path, image: &Path, root: &Path) -> io::Result<()> {
     fs::set_permissions(folder.join("etcd"), fs::Permissions::from_mode(0o700))?;
     let options = format!(
         "lowerdir={},upperdir={},workdir={}",
-        image.join("rootfs").display(),
-        folder.join("upper").display(),
-        folder.join("work").display()
+        option(&image.join("rootfs"))?,
+        option(&folder.join("upper"))?,
+        option(&folder.join("work"))?
     );
     let none = MsFlags::empty();
     mount(
@@ -84,6 +89,23 @@ fn overlay(folder: &Path, image: &Path, root: &Path) -> io::Result<()> {
         Some(options.as_str()),
     )?;
     Ok(())
+}
+
+/// A path as a value among overlay's options, where comma, colon and backslash mean something.
+/// Source: kernel, `fs/overlayfs/params.c`.
+fn option(path: &Path) -> io::Result<String> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", path.display())))?;
+    Ok(text
+        .chars()
+        .flat_map(|c| {
+            matches!(c, ',' | ':' | '\\')
+                .then_some('\\')
+                .into_iter()
+                .chain([c])
+        })
+        .collect())
 }
 
 fn bind(from: &Path, to: &Path) -> io::Result<()> {
@@ -160,13 +182,27 @@ fn system(sys: &Path, shown: &Path) -> io::Result<()> {
         MsFlags::empty(),
         None::<&str>,
     )?;
-    bind(Path::new("/sys/fs/cgroup"), &sys.join("fs/cgroup"))?;
     bind(&shown.join("cpu"), &sys.join("devices/system/cpu"))?;
     let node = sys.join("devices/system/node");
     if node.exists() {
         bind(&shown.join("node"), &node)?;
     }
     Ok(())
+}
+
+/// The control groups: the host's to look at, the node's own to write.
+fn control_groups(place: &Path, group: &str) -> io::Result<()> {
+    bind(Path::new(cgroup::ROOT), place)?;
+    for hierarchy in cgroup::hierarchies() {
+        // The same path below the node's own root.
+        let below = hierarchy.strip_prefix(cgroup::ROOT).unwrap_or(&hierarchy);
+        let top = place.join(below);
+        let own = top.join(group.trim_start_matches('/'));
+        bind(&own, &own)?;
+        read_only(&top)?;
+    }
+    // On version 1 what holds the hierarchies is a mount of its own.
+    read_only(place)
 }
 
 fn processes(proc: &Path, shown: &Path) -> io::Result<()> {
@@ -184,6 +220,14 @@ fn processes(proc: &Path, shown: &Path) -> io::Result<()> {
     // The network's settings are the node's own: they belong to its network namespace.
     bind(&settings.join("net"), &settings.join("net"))?;
     read_only(&settings)?;
+    // Whoever writes here restarts the whole machine.
+    let sysrq = proc.join("sysrq-trigger");
+    if sysrq.exists() {
+        bind(&sysrq, &sysrq)?;
+        read_only(&sysrq)?;
+    }
+    // A new network namespace takes this from the host; Kubernetes routes on every node.
+    fs::write(settings.join("net/ipv4/ip_forward"), "1")?;
     let values = shown.join("settings");
     fs::create_dir_all(&values)?;
     for (name, value) in SETTINGS {

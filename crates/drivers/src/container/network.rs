@@ -4,13 +4,13 @@
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use driver::{DriverError, Scope};
-use model::digest::Digest;
 use model::name::Name;
-use model::resource::{Address, Kind, NodeMachine, NodeNetwork};
+use model::plan::Step;
+use model::resource::{Address, Kind, NodeMachine, NodeNetwork, Spec};
 use nix::sched::{CloneFlags, unshare};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ use crate::HostPaths;
 const BRIDGE: &str = "lab";
 /// The link's name inside a node.
 pub(super) const LINK: &str = "eth0";
+/// The name of the process that holds a network, once the network is complete.
+pub(super) const HOLDER: &str = "sleep";
 /// Exit code of the holder where the network is held already.
 const HELD: i32 = 75;
 
@@ -32,22 +34,41 @@ struct Order {
     spec: NodeNetwork,
 }
 
-/// Makes a network, unless it is held already.
-pub(super) fn start(
-    paths: &HostPaths,
-    scope: &Scope,
-    name: &Name,
-    spec: &NodeNetwork,
-    digest: &Digest,
-) -> Result<(), DriverError> {
+/// The file that is locked while a network is held. It also tells, after its holder was killed,
+/// that there was one.
+pub(super) fn mark(lab: &Path, name: &Name) -> PathBuf {
+    lab.join(format!("network-{name}.lock"))
+}
+
+/// The networks whose marks lie in the lab's folder.
+pub(super) fn marked(lab: &Path) -> Vec<Name> {
+    let Ok(entries) = fs::read_dir(lab) else {
+        return Vec::new();
+    };
+    let name = |file: &str| {
+        let name = file.strip_prefix("network-")?.strip_suffix(".lock")?;
+        name.parse().ok()
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| name(entry.file_name().to_str()?))
+        .collect()
+}
+
+/// Makes the network of a step, unless it is held already.
+pub(super) fn start(paths: &HostPaths, scope: &Scope, step: &Step) -> Result<(), DriverError> {
+    let name = &step.address.name;
     let failed =
         |cause: String| DriverError::new(format!("making network {name}")).caused_by(cause);
+    let Spec::Network(spec) = &step.resource.spec else {
+        return Err(failed("its spec is of another kind".to_owned()));
+    };
     let folder = record::lab_folder(&paths.machines, scope);
     fs::create_dir_all(&folder).map_err(|error| failed(error.to_string()))?;
     let order = Order {
         lab: scope.lab.clone(),
         id: scope.id,
-        lock: folder.join(format!("network-{name}.lock")),
+        lock: mark(&folder, name),
         spec: spec.clone(),
     };
     let mut command = Command::new(&paths.program);
@@ -55,9 +76,9 @@ pub(super) fn start(
         .args(["internal", "network"])
         .env_clear()
         .env("PATH", super::seed::PATH);
-    let address = Address::new(Kind::Network, name.clone());
-    tags::tag(&mut command, scope, &address, digest);
-    match launch::spawn_and_wait_for_name(command, &order, "sleep") {
+    tags::tag(&mut command, scope, &step.address, &step.inputs);
+    tags::describe(&mut command, &step.resource.spec);
+    match launch::spawn_and_wait_for_name(command, &order, HOLDER) {
         Ok(()) => Ok(()),
         Err(said) if said.contains(&format!("exit status: {HELD}")) => Ok(()),
         Err(said) => Err(failed(said)),
@@ -85,7 +106,7 @@ pub(super) fn holder() -> Result<i32, String> {
     set_up(&order.spec)?;
     // The lock lives on in the process that this one becomes.
     std::mem::forget(lock);
-    let error = Command::new("sleep")
+    let error = Command::new(HOLDER)
         .arg("infinity")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -110,7 +131,10 @@ fn set_up(spec: &NodeNetwork) -> Result<(), String> {
         "0",
     ])?;
     ip(&["address", "add", &address, "dev", BRIDGE])?;
-    ip(&["link", "set", BRIDGE, "up"])
+    ip(&["link", "set", BRIDGE, "up"])?;
+    // Settings of the network belong to the namespace of whoever writes them: not to the host.
+    fs::write("/proc/sys/net/ipv4/ip_forward", "1")
+        .map_err(|error| format!("letting the network forward: {error}"))
 }
 
 fn ip(words: &[&str]) -> Result<(), String> {
@@ -188,11 +212,23 @@ pub(super) fn attach(
     Ok(())
 }
 
-/// What is wrong with a network that is held, if anything.
-pub(super) fn fault(holder: i32, spec: &NodeNetwork) -> Option<String> {
-    match ip_in(holder, &["-o", "address", "show", "dev", BRIDGE]) {
-        Err(error) => Some(error),
-        Ok(text) if text.contains(&format!(" {}/", spec.gateway)) => None,
-        Ok(_) => Some(format!("the bridge has lost its address {}", spec.gateway)),
+/// What is wrong with a network that is held, and why, if anything.
+pub(super) fn fault(holder: i32, spec: &NodeNetwork) -> Option<(String, Option<String>)> {
+    let look = |words: &[&str]| ip_in(holder, words);
+    let told = look(&["-o", "address", "show", "dev", BRIDGE]).and_then(|addresses| {
+        let link = look(&["-o", "link", "show", "dev", BRIDGE])?;
+        Ok((addresses, link))
+    });
+    match told {
+        Err(error) => Some(("its bridge is gone".to_owned(), Some(error))),
+        Ok((addresses, _)) if !addresses.contains(&format!(" {}/", spec.gateway)) => {
+            Some((format!("its bridge has lost {}", spec.gateway), None))
+        }
+        // A bridge without ports has no carrier, but is up.
+        Ok((_, link)) if !(link.contains(",UP") || link.contains("<UP")) => Some((
+            "its bridge is down".to_owned(),
+            Some(link.trim().to_owned()),
+        )),
+        Ok(_) => None,
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Record {
 pub(super) enum Found {
     /// There is none.
     Nothing,
+    /// An empty one, left where we were killed before its record or after all else was removed.
+    Empty,
     /// Ours.
     Ours(Box<Record>),
     /// Somebody else's, or nobody's.
@@ -61,14 +63,21 @@ pub(super) fn look(folder: &Path, scope: &Scope) -> Found {
             folder.display(),
             record.owner
         )),
-        // We write the record before anything else; an empty folder is one that we were killed on.
-        None if is_empty(folder) => Found::Nothing,
+        None if is_empty(folder) => Found::Empty,
         None => Found::Foreign(format!("{} has no record of its owner", folder.display())),
     }
 }
 
+/// Whether a folder holds nothing, or nothing but a record that was never completed: the record is
+/// written before anything else, beside its place at first.
 fn is_empty(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+    fs::read_dir(folder).is_ok_and(|entries| {
+        entries.flatten().all(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with(".machine.json.") && name.ends_with(".tmp")
+        })
+    })
 }
 
 /// Writes the record.
@@ -86,8 +95,7 @@ pub(super) fn write(folder: &Path, record: &Record) -> Result<(), DriverError> {
 /// ours and goes on.
 pub(super) fn remove(folder: &Path, scope: &Scope) -> Result<(), DriverError> {
     match look(folder, scope) {
-        Found::Nothing => {}
-        Found::Ours(_) => {}
+        Found::Nothing | Found::Empty | Found::Ours(_) => {}
         Found::Foreign(found) => {
             return Err(DriverError::new(found).kind(ErrorKind::Refused));
         }
@@ -115,4 +123,60 @@ pub(super) fn remove(folder: &Path, scope: &Scope) -> Result<(), DriverError> {
         let _ = lab.parent().map(fs::remove_dir);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(id: u128) -> Scope {
+        Scope {
+            lab: "home".parse().unwrap(),
+            id: LabId(uuid::Uuid::from_u128(id)),
+        }
+    }
+
+    fn record(scope: &Scope) -> Record {
+        let spec = serde_json::json!({
+            "host": "h", "machine": { "container": { "cpu": 1, "memory": "1Gi" } },
+            "image": "00", "network": "lab", "address": "10.0.0.2/24", "gateway": "10.0.0.1",
+            "mtu": 1500, "pod_mtu": 1450, "pods": "10.244.0.0/16", "hosts": {}
+        });
+        Record {
+            owner: scope.id,
+            spec: serde_json::from_value(spec).unwrap(),
+            digest: None,
+        }
+    }
+
+    #[test]
+    fn a_folder_is_ours_only_by_its_record() {
+        let root = tempfile::tempdir().unwrap();
+        let (ours, other) = (scope(1), scope(2));
+        let folder = root.path().join("lab/n1");
+        assert!(matches!(look(&folder, &ours), Found::Nothing));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(".machine.json.7.tmp"), "{").unwrap();
+        assert!(matches!(look(&folder, &ours), Found::Empty));
+        fs::write(folder.join("data"), "").unwrap();
+        assert!(matches!(look(&folder, &ours), Found::Foreign(_)));
+        write(&folder, &record(&ours)).unwrap();
+        assert!(matches!(look(&folder, &ours), Found::Ours(_)));
+        assert!(matches!(look(&folder, &other), Found::Foreign(_)));
+    }
+
+    #[test]
+    fn nothing_foreign_is_removed_and_nothing_of_ours_is_left() {
+        let root = tempfile::tempdir().unwrap();
+        let machines = root.path().join("machines");
+        let folder = machines.join("lab/n1");
+        write(&folder, &record(&scope(1))).unwrap();
+        fs::create_dir_all(folder.join("upper/etc")).unwrap();
+        let refused = remove(&folder, &scope(2)).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Refused);
+        assert!(folder.join("upper/etc").is_dir());
+        remove(&folder, &scope(1)).unwrap();
+        assert!(!machines.exists());
+        remove(&folder, &scope(1)).unwrap();
+    }
 }

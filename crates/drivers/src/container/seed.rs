@@ -16,6 +16,16 @@ pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// Where the supervisor finds its services.
 pub(super) const SERVICES: &str = "/run/service";
 
+/// The names that a node resolves without DNS.
+pub(super) fn hosts(spec: &NodeMachine) -> String {
+    let mut hosts = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost\n");
+    for (name, address) in &spec.hosts {
+        // Writing to a String cannot fail.
+        let _ = writeln!(hosts, "{address} {name}");
+    }
+    hosts
+}
+
 /// Writes the files that lie on the node's disk, below its overlay's upper folder.
 pub(super) fn write_files(
     upper: &Path,
@@ -24,14 +34,9 @@ pub(super) fn write_files(
     id: Uuid,
     spare_oom: bool,
 ) -> io::Result<()> {
-    let mut hosts = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost\n");
-    for (name, address) in &spec.hosts {
-        // Writing to a String cannot fail.
-        let _ = writeln!(hosts, "{address} {name}");
-    }
     let files = [
         ("etc/hostname", format!("{node}\n")),
-        ("etc/hosts", hosts),
+        ("etc/hosts", hosts(spec)),
         ("etc/resolv.conf", format!("nameserver {}\n", spec.gateway)),
         ("etc/machine-id", format!("{}\n", id.simple())),
         ("etc/containerd/config.toml", containerd(spare_oom)),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
-use driver::Scope;
+use driver::{DriverError, Poll, Scope, StepContext};
 use model::digest::Digest;
-use model::resource::Address;
+use model::resource::{Address, Spec};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,6 +15,10 @@ use nix::unistd::Pid;
 const LAB: &str = "STEADING_LAB_ID";
 const ADDRESS: &str = "STEADING_ADDRESS";
 const DIGEST: &str = "STEADING_DIGEST";
+/// What a process stands for, so that a change can be explained; a spec holds no secret.
+const SPEC: &str = "STEADING_SPEC";
+/// The supervisor's name: process 1 of a machine that is put together.
+pub(super) const SUPERVISOR: &str = "s6-svscan";
 /// The port that a forwarder listens on.
 pub(super) const PORT: &str = "STEADING_PORT";
 
@@ -25,6 +30,8 @@ pub(super) struct Tagged {
     pub(super) name: String,
     /// Whether it is process 1 of a process namespace below ours.
     pub(super) first: bool,
+    /// When it was started, in clock ticks since the kernel was: with `pid` it names one process.
+    started: u64,
     variables: BTreeMap<String, String>,
 }
 
@@ -33,6 +40,23 @@ impl Tagged {
     pub(super) fn digest(&self) -> Option<Digest> {
         // A digest only compares; a text that is none compares unequal to every other.
         serde_json::from_value(self.variables.get(DIGEST)?.clone().into()).ok()
+    }
+
+    /// What it was made from, if it carries that.
+    pub(super) fn spec(&self) -> Option<Spec> {
+        serde_json::from_str(self.variables.get(SPEC)?).ok()
+    }
+
+    /// Whether it is process 1 of a machine whose own file system it sees already. Until then it
+    /// still sees the host's, and nobody may enter.
+    pub(super) fn enterable(&self) -> bool {
+        self.first && self.name == SUPERVISOR
+    }
+
+    /// Whether it is still there, other than as a result that nobody has fetched yet. Process 1 of
+    /// a machine is gone only after all others of its machine are (pid_namespaces(7)).
+    fn lives(&self) -> bool {
+        stat(self.pid).is_some_and(|(state, started)| started == self.started && state != "Z")
     }
 
     /// The port that it was told to listen on.
@@ -47,6 +71,23 @@ pub(super) fn tag(command: &mut Command, scope: &Scope, address: &Address, diges
         .env(LAB, scope.id.to_string())
         .env(ADDRESS, address.to_string())
         .env(DIGEST, digest.as_str());
+}
+
+/// Puts what it is made from into the environment of a process to be started.
+pub(super) fn describe(command: &mut Command, spec: &Spec) {
+    // Without it a change is only less well explained.
+    if let Ok(json) = serde_json::to_string(spec) {
+        command.env(SPEC, json);
+    }
+}
+
+/// State and start time of a process. Source of the format: proc_pid_stat(5).
+fn stat(pid: i32) -> Option<(String, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in brackets and may itself hold spaces and brackets.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?.to_owned();
+    Some((state, fields.nth(18)?.parse().ok()?))
 }
 
 /// All processes that carry the lab's tag, by the address that they stand for.
@@ -86,7 +127,8 @@ fn look_at(scope: &Scope, pid: i32) -> Option<(Address, Tagged)> {
             .find_map(|line| line.strip_prefix(name))
             .map(str::trim)
     };
-    if field("State:")?.starts_with('Z') {
+    let (state, started) = stat(pid)?;
+    if state == "Z" {
         return None;
     }
     let spaces: Vec<&str> = field("NSpid:")?.split_whitespace().collect();
@@ -94,6 +136,7 @@ fn look_at(scope: &Scope, pid: i32) -> Option<(Address, Tagged)> {
         pid,
         name: field("Name:")?.to_owned(),
         first: spaces.len() > 1 && spaces.last() == Some(&"1"),
+        started,
         variables,
     };
     Some((address, process))
@@ -101,7 +144,7 @@ fn look_at(scope: &Scope, pid: i32) -> Option<(Address, Tagged)> {
 
 /// Kills a process of ours, after its tag was read back once more: its number may have gone to
 /// somebody else's process since.
-pub(super) fn end(scope: &Scope, address: &Address, process: &Tagged) -> nix::Result<()> {
+fn end(scope: &Scope, address: &Address, process: &Tagged) -> nix::Result<()> {
     match look_at(scope, process.pid) {
         Some((found, _)) if found == *address => {
             match kill(Pid::from_raw(process.pid), Signal::SIGKILL) {
@@ -111,4 +154,30 @@ pub(super) fn end(scope: &Scope, address: &Address, process: &Tagged) -> nix::Re
         }
         _ => Ok(()),
     }
+}
+
+/// Ends all processes that stand for the address, and waits until they and all that they held
+/// together are gone.
+pub(super) fn end_all(address: &Address, context: &StepContext<'_>) -> Result<(), DriverError> {
+    let limit = Duration::from_secs(20);
+    let mut ended: BTreeMap<i32, Tagged> = BTreeMap::new();
+    context.wait(
+        "its processes to end",
+        limit,
+        Duration::from_millis(10),
+        || {
+            // One that was just being started by another shows up only later.
+            for process in find(context.scope).remove(address).unwrap_or_default() {
+                end(context.scope, address, &process).map_err(|errno| {
+                    DriverError::new(format!("ending {} (pid {})", process.name, process.pid))
+                        .caused_by(errno)
+                })?;
+                ended.insert(process.pid, process);
+            }
+            Ok(match ended.values().find(|process| process.lives()) {
+                None => Poll::Ready(()),
+                Some(process) => Poll::Pending(format!("{} (pid {})", process.name, process.pid)),
+            })
+        },
+    )
 }

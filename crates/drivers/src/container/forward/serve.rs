@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use driver::Scope;
@@ -20,6 +20,8 @@ const CONNECT_LIMIT: Duration = Duration::from_millis(1000);
 /// How often all nodes are tried. A Service sends every new connection to another pod, so a
 /// second attempt through the same node may meet a pod that lives.
 const ROUNDS: u32 = 4;
+/// The pause between two rounds.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// `internal forward`.
 pub(in crate::container) fn serve() -> Result<i32, String> {
@@ -44,6 +46,7 @@ pub(in crate::container) fn serve() -> Result<i32, String> {
         scope,
         target: order.target,
         known: Mutex::new(BTreeMap::new()),
+        last: Mutex::new(None),
     });
     for client in listener.incoming().flatten() {
         let way = Arc::clone(&way);
@@ -61,6 +64,8 @@ struct Way {
     target: ForwardTarget,
     /// Addresses of Services as DNS last told, for when it does not answer.
     known: Mutex<BTreeMap<String, Ipv4Addr>>,
+    /// The node that led there last time.
+    last: Mutex<Option<Name>>,
 }
 
 fn carry(way: &Way, client: TcpStream) {
@@ -88,14 +93,18 @@ fn pump(mut from: TcpStream, mut to: &TcpStream) {
 
 impl Way {
     fn connect(&self) -> Option<TcpStream> {
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 0 {
+                std::thread::sleep(PAUSE);
+            }
             let processes = tags::find(&self.scope);
             for node in self.nodes() {
                 let address = Address::new(Kind::Machine, node.clone());
                 let first = processes
                     .get(&address)
-                    .and_then(|found| found.iter().find(|process| process.first));
+                    .and_then(|found| found.iter().find(|process| process.enterable()));
                 if let Some(stream) = first.and_then(|process| self.through(process.pid)) {
+                    *self.last() = Some(node);
                     return Some(stream);
                 }
             }
@@ -103,11 +112,20 @@ impl Way {
         None
     }
 
-    fn nodes(&self) -> impl Iterator<Item = &Name> {
-        match &self.target {
-            ForwardTarget::Api { control_planes, .. } => control_planes.iter(),
-            ForwardTarget::Service { nodes, .. } => nodes.iter(),
-        }
+    /// The nodes to try, the one that led there last time first.
+    fn nodes(&self) -> Vec<Name> {
+        let nodes = match &self.target {
+            ForwardTarget::Api { control_planes, .. } => control_planes,
+            ForwardTarget::Service { nodes, .. } => nodes,
+        };
+        let mut nodes: Vec<Name> = nodes.iter().cloned().collect();
+        let last = self.last();
+        nodes.sort_by_key(|node| last.as_ref() != Some(node));
+        nodes
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Name>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connects from inside the network namespace of a process. Only a thread can enter one alone,

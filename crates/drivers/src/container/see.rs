@@ -1,0 +1,161 @@
+//! Looking at what there is of a lab on this host.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use driver::Scope;
+use model::digest::Digest;
+use model::inventory::{Observed, Presence, Remedy};
+use model::name::Name;
+use model::resource::{Address, ForwardTarget, Kind, Resource, Spec};
+
+use super::record::{self, Found};
+use super::tags::{self, Tagged};
+use super::{forward, health, network, preflight};
+
+/// Everything of the lab, wanted or not.
+pub(super) fn all(
+    machines: &Path,
+    scope: &Scope,
+    wanted: &[&Resource],
+) -> BTreeMap<Address, Observed> {
+    let lab = record::lab_folder(machines, scope);
+    if let Some(refusal) = preflight::not_root()
+        && lab.exists()
+    {
+        // Others' processes do not show whose they are, so every answer would be a guess.
+        return wanted
+            .iter()
+            .map(|resource| resource.address.clone())
+            .chain(folders(&lab).into_iter().map(machine_address))
+            .map(|address| (address, Observed::unseen(refusal.found.clone())))
+            .collect();
+    }
+    let processes = tags::find(scope);
+    let of = |address: &Address| processes.get(address).map_or(&[][..], Vec::as_slice);
+    let mut seen = BTreeMap::new();
+    for name in network::marked(&lab) {
+        // Overwritten below where it is held.
+        let gone = Observed::ours(None, None).fault("nothing holds it", None, Remedy::Repair);
+        seen.insert(Address::new(Kind::Network, name), gone);
+    }
+    for (address, found) in &processes {
+        let observed = match address.kind {
+            Kind::Network => network(found),
+            Kind::Forward => forward(found),
+            _ => None,
+        };
+        seen.extend(observed.map(|observed| (address.clone(), observed)));
+    }
+    let nodes: BTreeSet<Address> = folders(&lab)
+        .into_iter()
+        .map(machine_address)
+        .chain(processes.keys().cloned())
+        .filter(|address| address.kind == Kind::Machine)
+        .collect();
+    // Looking into a machine takes some milliseconds each: look into all at once.
+    std::thread::scope(|threads| {
+        let looks: Vec<_> = nodes
+            .into_iter()
+            .map(|address| {
+                let name = address.name.clone();
+                let processes = of(&address);
+                let look = threads.spawn(move || machine(machines, scope, &name, processes));
+                (address, look)
+            })
+            .collect();
+        for (address, look) in looks {
+            let found = look
+                .join()
+                .unwrap_or_else(|_| Some(Observed::unseen("looking at it failed unexpectedly")));
+            seen.extend(found.map(|found| (address, found)));
+        }
+    });
+    seen
+}
+
+const fn machine_address(node: Name) -> Address {
+    Address::new(Kind::Machine, node)
+}
+
+/// Names of all machine folders of the lab.
+fn folders(lab: &Path) -> Vec<Name> {
+    let Ok(entries) = fs::read_dir(lab) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+fn machine(machines: &Path, scope: &Scope, node: &Name, processes: &[Tagged]) -> Option<Observed> {
+    let record = match record::look(&record::folder(machines, scope, node), scope) {
+        Found::Foreign(found) => return Some(Observed::foreign(found)),
+        Found::Ours(record) => *record,
+        // Killed on the first or on the last thing that is done to a machine.
+        Found::Empty => return Some(Observed::ours(None, None)),
+        // Processes whose folder somebody took away.
+        Found::Nothing => {
+            let first = processes.first()?;
+            return Some(
+                Observed::ours(None, None)
+                    .fact("pid", first.pid.to_string())
+                    .fault("its folder is gone", None, Remedy::Replace),
+            );
+        }
+    };
+    let seen = Observed::ours(record.digest, Some(Spec::Machine(record.spec.clone())))
+        .fact("address", record.spec.address.addr().to_string());
+    let Some(first) = processes.iter().find(|process| process.enterable()) else {
+        return Some(seen.fault("it does not run", None, Remedy::Repair));
+    };
+    let seen = seen.fact("pid", first.pid.to_string());
+    Some(health::examine(seen, scope, node, &record.spec))
+}
+
+/// What is known of a network by the processes that stand for it, and by a look inside.
+pub(super) fn network(processes: &[Tagged]) -> Option<Observed> {
+    let holder = processes.first()?;
+    if holder.name != network::HOLDER {
+        return Some(Observed::ours(None, None));
+    }
+    let spec = holder.spec();
+    let mut seen =
+        Observed::ours(holder.digest(), spec.clone()).fact("pid", holder.pid.to_string());
+    if let Some(Spec::Network(spec)) = &spec {
+        seen = seen.fact("cidr", spec.cidr.to_string());
+        if let Some((what, cause)) = network::fault(holder.pid, spec) {
+            seen = seen.fault(what, cause, Remedy::Repair);
+        }
+    }
+    Some(seen)
+}
+
+/// What is known of a forwarder by the processes that stand for it.
+pub(super) fn forward(processes: &[Tagged]) -> Option<Observed> {
+    let forwarder = processes.first()?;
+    let spec = forwarder.spec();
+    let seen =
+        Observed::ours(forwarder.digest(), spec.clone()).fact("pid", forwarder.pid.to_string());
+    let Some(port) = forwarder.port().filter(|port| forward::listens(*port)) else {
+        return Some(seen.fault("it does not listen", None, Remedy::Repair));
+    };
+    let scheme = match spec {
+        Some(Spec::Forward(spec)) if matches!(spec.target, ForwardTarget::Api { .. }) => "https",
+        _ => "http",
+    };
+    Some(
+        seen.fact("port", port.to_string())
+            .fact("url", format!("{scheme}://127.0.0.1:{port}")),
+    )
+}
+
+/// Whether a thing was made from that digest to the end and is well.
+pub(super) fn is_done(seen: &Observed, inputs: &Digest) -> bool {
+    let made =
+        matches!(&seen.presence, Presence::Ours { made_from: Some(from), .. } if from == inputs);
+    made && seen.faults.is_empty()
+}
