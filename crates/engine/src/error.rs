@@ -1,0 +1,70 @@
+//! Why a run could not begin or go on.
+
+use driver::DriverError;
+use model::name::Name;
+use model::plan::{Generation, Note};
+use store::StoreError;
+
+/// An error of the engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// A driver could not look at the world.
+    #[error("observing {kind}")]
+    Observe {
+        /// Of what kind.
+        kind: &'static str,
+        /// Why not.
+        #[source]
+        source: DriverError,
+    },
+    /// What must be kept could not be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A saved plan has a format that this program does not know.
+    #[error("the plan has format {0}, which this program does not know")]
+    PlanFormat(u32),
+    /// A saved plan is for another lab.
+    #[error("the plan is for another lab ({0})")]
+    OtherLab(Name),
+    /// Another plan was applied since.
+    #[error(
+        "the plan was made at generation {}, the lab is at {} now", planned.0, now.0
+    )]
+    Outdated {
+        /// When it was made.
+        planned: Generation,
+        /// Now.
+        now: Generation,
+    },
+    /// The world is not as it was when the plan was made.
+    #[error("the world has moved since the plan was made")]
+    Moved,
+    /// The plan has a note that forbids it.
+    #[error("{}: {}", .0.address, .0.text)]
+    Refused(Note),
+}
+
+impl EngineError {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Observe { source, .. } => source.hint.clone(),
+            Self::Outdated { .. } | Self::Moved => {
+                Some("make a new plan: steading plan --out FILE".to_owned())
+            }
+            Self::PlanFormat(_) | Self::OtherLab(_) | Self::Refused(_) => None,
+        }
+    }
+
+    /// Whether the lab is refused, rather than something having failed.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherLab(_) | Self::Outdated { .. } | Self::Moved | Self::Refused(_)
+        )
+    }
+}

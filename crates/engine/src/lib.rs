@@ -1,0 +1,137 @@
+//! The engine: observe, plan, apply.
+//!
+//! It receives the drivers as an argument and knows none by name; so a run against the real world
+//! and one against a simulated world are the same code. It decides nothing: the plan does, and what
+//! was reviewed is what runs.
+
+mod apply;
+mod error;
+mod observe;
+mod run_log;
+
+use std::sync::mpsc::Sender;
+
+use driver::{Cancel, Registry, Scope};
+use model::event::Event;
+use model::inventory::Inventory;
+use model::plan::{Generation, Plan};
+use model::resource::Resource;
+
+pub use apply::Report;
+pub use error::EngineError;
+pub use run_log::{RunLog, StoredLog};
+
+/// How many steps run at once. Most wait for something else most of the time.
+const AT_ONCE: usize = 8;
+/// How often healing looks again before it gives up on what does not come right.
+const HEAL_ROUNDS: usize = 3;
+
+/// The engine of one lab.
+pub struct Engine<'a> {
+    /// The lab.
+    pub scope: Scope,
+    /// What drives it.
+    pub registry: &'a Registry,
+    /// The run's interruption.
+    pub cancel: &'a Cancel,
+}
+
+impl Engine<'_> {
+    /// Looks at the world: everything wanted, and everything else that is the lab's.
+    ///
+    /// # Errors
+    /// Where a driver could not look at all.
+    pub fn observe(&self, resources: &[Resource]) -> Result<Inventory, EngineError> {
+        observe::observe(&self.scope, self.registry, resources)
+    }
+
+    /// Decides what is to be done.
+    #[must_use]
+    pub fn plan(
+        &self,
+        parent: Generation,
+        resources: &[Resource],
+        inventory: &Inventory,
+    ) -> Plan {
+        planner::plan(&planner::Input {
+            lab: &self.scope.lab,
+            lab_id: self.scope.id,
+            parent,
+            resources,
+            inventory,
+        })
+    }
+
+    /// Refuses a plan that was made elsewhere or for a world that has moved since.
+    ///
+    /// # Errors
+    /// Why it cannot be applied.
+    pub fn admit(
+        &self,
+        plan: &Plan,
+        now: Generation,
+        inventory: &Inventory,
+    ) -> Result<(), EngineError> {
+        if plan.format != Plan::FORMAT {
+            return Err(EngineError::PlanFormat(plan.format));
+        }
+        if plan.lab_id != self.scope.id {
+            return Err(EngineError::OtherLab(plan.lab.clone()));
+        }
+        if plan.parent != now {
+            return Err(EngineError::Outdated {
+                planned: plan.parent,
+                now,
+            });
+        }
+        if plan.basis != inventory.basis() {
+            return Err(EngineError::Moved);
+        }
+        if let Some(note) = plan.notes.iter().find(|note| note.refused) {
+            return Err(EngineError::Refused(note.clone()));
+        }
+        Ok(())
+    }
+
+    /// Carries a plan out. Independent steps go on after a failure; the report names all failures
+    /// with their causes.
+    ///
+    /// # Errors
+    /// Where the run could not even begin, or the journal could not be kept: then nothing more is
+    /// begun.
+    pub fn apply(
+        &self,
+        plan: &Plan,
+        log: &dyn RunLog,
+        events: &Sender<Event>,
+    ) -> Result<Report, EngineError> {
+        apply::apply(self, plan, log, events)
+    }
+
+    /// Observes, plans and applies until nothing is left to do, some rounds at most.
+    ///
+    /// # Errors
+    /// As [`Engine::observe`] and [`Engine::apply`]; where the plan is refused.
+    pub fn heal(
+        &self,
+        resources: &[Resource],
+        log: &dyn RunLog,
+        events: &Sender<Event>,
+    ) -> Result<Report, EngineError> {
+        let mut last = Report::default();
+        for _ in 0..HEAL_ROUNDS {
+            let inventory = self.observe(resources)?;
+            let generation = log.generation()?;
+            let plan = self.plan(generation, resources, &inventory);
+            if plan.is_empty() {
+                break;
+            }
+            self.admit(&plan, generation, &inventory)?;
+            last = self.apply(&plan, log, events)?;
+            if !last.succeeded() {
+                break;
+            }
+        }
+        Ok(last)
+    }
+}
