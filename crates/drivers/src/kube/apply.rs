@@ -20,6 +20,8 @@ use super::record::{Found, NAMESPACE, Record, whose};
 const READY: Duration = Duration::from_secs(300);
 /// How long an API server may take to answer, or to accept an object whose webhook starts.
 const ANSWER: Duration = Duration::from_secs(60);
+/// How long the API server of a cluster that is being deleted may take.
+pub(crate) const LAST_ANSWER: Duration = Duration::from_secs(10);
 /// How long deleted objects may take to disappear: pods get 30 s to end.
 const GONE: Duration = Duration::from_secs(90);
 /// Between two looks.
@@ -40,8 +42,18 @@ pub(crate) fn answering(
     name: &Name,
     context: &StepContext<'_>,
 ) -> Result<Arc<Cluster>, DriverError> {
+    answering_within(ANSWER, clusters, name, context)
+}
+
+/// The same with a limit of its own: a cluster that is to be deleted is not waited for long.
+pub(crate) fn answering_within(
+    limit: Duration,
+    clusters: &Clusters,
+    name: &Name,
+    context: &StepContext<'_>,
+) -> Result<Arc<Cluster>, DriverError> {
     let what = format!("the API server of {name}");
-    context.wait(&what, ANSWER, PAUSE, || {
+    context.wait(&what, limit, PAUSE, || {
         let cluster = match clusters.connect(context.scope, name) {
             Ok(cluster) => cluster,
             Err(error) => return Ok(Poll::Pending(error.chain().join(": "))),
@@ -280,7 +292,7 @@ pub(crate) fn teardown(
         ));
         return Ok(());
     }
-    let cluster = answering(clusters, &spec.cluster, context)?;
+    let cluster = answering_within(LAST_ANSWER, clusters, &spec.cluster, context)?;
     let failed = || format!("deleting {}", step.address);
     let record = match cluster
         .record(scope, &step.address)

@@ -89,18 +89,23 @@ fn container_trouble(container: &Value) -> Option<Trouble> {
         let mut found = Trouble::new(format!("container {name}: {reason}: {message}"));
         if let (Some(end), "CrashLoopBackOff") = (died, reason) {
             found.text = format!("container {name} {}", ended(end));
-            found.crashed = Some(name.to_owned());
+            found.crashed = ran(end).then(|| name.to_owned());
         }
         return Some(found);
     }
     let ready = container["ready"] == Value::Bool(true);
     match died {
         Some(end) if !ready => Some(Trouble {
-            crashed: Some(name.to_owned()),
+            crashed: ran(end).then(|| name.to_owned()),
             ..Trouble::new(format!("container {name} {}", ended(end)))
         }),
         _ => None,
     }
+}
+
+/// Whether the container ran at all, and may have written something.
+fn ran(end: &Value) -> bool {
+    text(end, "/reason") != "StartError"
 }
 
 fn ended(end: &Value) -> String {
@@ -108,6 +113,8 @@ fn ended(end: &Value) -> String {
     match text(end, "/reason") {
         "OOMKilled" => "was killed: out of memory".to_owned(),
         "" | "Error" => format!("exited with {code}"),
+        // It never ran: there is no log, and the runtime's message is the cause.
+        "StartError" => format!("could not be started: {}", text(end, "/message")),
         reason => format!("exited with {code} ({reason})"),
     }
 }
@@ -192,6 +199,10 @@ impl Cluster {
             .ok()?;
         let about = |event: &&Value| {
             let subject = text(event, "/involvedObject/name");
+            // What kept a pod from being placed is over once it is asked why it does not start.
+            if text(event, "/reason") == "FailedScheduling" {
+                return false;
+            }
             // A Deployment's pods are refused on its ReplicaSet, which carries its name and more.
             subject == name
                 || subject
@@ -201,7 +212,11 @@ impl Cluster {
         let last = items(&list, "/items")
             .iter()
             .filter(about)
-            .max_by_key(|event| text_of(event, "/lastTimestamp"))?;
+            .max_by_key(|event| {
+                // Newer kinds of events carry only the second.
+                let last = text_of(event, "/lastTimestamp");
+                if last.is_empty() { text_of(event, "/eventTime") } else { last }
+            })?;
         let message = text(last, "/message").trim();
         Some(format!("{}: {message}", text(last, "/reason")))
     }

@@ -13,7 +13,7 @@ use model::plan::Step;
 use model::resource::{Address, Connectivity, Kind, Resource, Spec};
 use serde_json::{Value, json};
 
-use super::apply::{answering, ensure_namespace};
+use super::apply::{LAST_ANSWER, answering, answering_within, ensure_namespace};
 use super::client::{ApiError, Cluster, Clusters, Request};
 use super::object::{items, segment, text};
 use super::observe::records;
@@ -177,7 +177,7 @@ pub(crate) fn teardown(
     if !clusters.forwarded(context.scope)?.contains(&spec.cluster) {
         return Ok(());
     }
-    let cluster = answering(clusters, &spec.cluster, context)?;
+    let cluster = answering_within(LAST_ANSWER, clusters, &spec.cluster, context)?;
     let failed = || format!("deleting {}", step.address);
     match cluster.record(context.scope, &step.address) {
         Ok(Found::Ours(_)) => {

@@ -33,6 +33,11 @@ const SKIPPED_PHASES: [&str; 3] = [
     "show-join-command",
 ];
 
+/// Arguments of the controller manager. At its start every controller fetches an account of its
+/// own; at the default of 20 requests per second that takes five seconds, in which no joining
+/// node gets its certificate.
+const CONTROLLER_MANAGER: [(&str, &str); 2] = [("kube-api-qps", "100"), ("kube-api-burst", "200")];
+
 /// A node that is to become a member of a cluster.
 pub(crate) struct NodeConfig<'a> {
     /// Its name.
@@ -73,6 +78,9 @@ impl NodeConfig<'_> {
                 "dnsDomain": member.domain,
             },
             "apiServer": { "certSANs": self.sans() },
+            "controllerManager": { "extraArgs": CONTROLLER_MANAGER.map(|(name, value)| {
+                json!({ "name": name, "value": value })
+            }) },
         });
         yaml(&[init, cluster, self.kubelet(), self.kube_proxy()])
     }
