@@ -14,5 +14,7 @@ pub mod name;
 pub mod plan;
 pub mod quantity;
 pub mod read;
+pub mod render;
 pub mod resource;
+pub mod schema;
 pub mod source;

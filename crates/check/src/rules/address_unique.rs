@@ -1,0 +1,46 @@
+//! S100: Every address belongs to one thing.
+
+use model::diagnostic::Severity;
+use model::lab::Lab;
+
+use crate::Rule;
+use crate::finding::Findings;
+
+pub(super) const RULE: Rule = Rule {
+    code: "S100",
+    title: "Every address belongs to one thing.",
+    text: "Two things with one address take each other's packets, now the one and now the other. Nodes and routers are compared.",
+    severity: Severity::Error,
+    check,
+};
+
+use std::collections::BTreeMap;
+
+fn check(lab: &Lab, findings: &mut Findings<'_>) {
+    let mut owners = BTreeMap::new();
+    let routers = lab
+        .networks
+        .iter()
+        .filter_map(|(name, network)| Some((network.router()?, format!("networks.{name}.gateway"))));
+    let nodes = lab
+        .nodes
+        .iter()
+        .map(|(name, node)| (node.address, format!("nodes.{name}.address")));
+    for (address, field) in routers.chain(nodes) {
+        if let Some(owner) = owners.get(&address) {
+            findings.add(
+                format!("{address} is used twice"),
+                &[(field, "used here"), (String::clone(owner), "and here")],
+                "give one of them another address",
+            );
+        } else {
+            owners.insert(address, field);
+        }
+    }
+}
+
+#[test]
+fn a_shared_address_is_found() {
+    crate::example::breaks("S100", "10.88.0.22", "10.88.0.21");
+    crate::example::breaks("S100", "10.88.0.22", "10.88.0.1");
+}

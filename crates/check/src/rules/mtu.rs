@@ -1,0 +1,56 @@
+//! S004: Pods send no packet larger than what is left of the path after encapsulation.
+
+use model::diagnostic::Severity;
+use model::lab::Lab;
+
+use crate::Rule;
+use crate::finding::Findings;
+
+pub(super) const RULE: Rule = Rule {
+    code: "S004",
+    title: "Pods send no packet larger than what is left of the path after encapsulation.",
+    text: "Encapsulation adds bytes to every packet: VXLAN over IPv4 adds 50. A pod whose MTU is larger than the network's MTU less that sends packets that must be fragmented or are lost: small requests work, large ones hang. Left out, the MTU is derived. Sources: RFC 7348 section 5; a published lab that declared 1280 inside a tunnel of 1280.",
+    severity: Severity::Error,
+    check,
+};
+
+use model::lab::Cni;
+
+fn check(lab: &Lab, findings: &mut Findings<'_>) {
+    for (name, cluster) in &lab.clusters {
+        let Cni::Flannel(flannel) = &cluster.cni;
+        let Some(declared) = flannel.mtu else {
+            continue;
+        };
+        let path = lab
+            .nodes
+            .values()
+            .filter(|node| node.cluster == *name)
+            .filter_map(|node| {
+                lab.networks.iter().find(|(_, network)| network.cidr.contains(&node.address))
+            })
+            .min_by_key(|(_, network)| network.mtu);
+        let Some((network_name, network)) = path else {
+            continue;
+        };
+        let largest = network.mtu.saturating_sub(flannel.backend.overhead());
+        if declared > largest {
+            findings.add(
+                format!("pods would send packets of {declared} bytes where {largest} fit"),
+                &[
+                    (format!("clusters.{name}.cni.flannel.mtu"), "too large"),
+                    (format!("networks.{network_name}.mtu"), "carries at most this, encapsulation included"),
+                ],
+                format!("write mtu: {largest}, or leave it out: it is derived"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_too_large_mtu_is_found_and_one_that_fits_is_not() {
+    crate::example::breaks("S004", "flannel: {}", "flannel: { mtu: 1451 }");
+    assert_eq!(crate::example::codes("flannel: {}", "flannel: { mtu: 1450 }"), [""; 0]);
+    let host_gw = "flannel: { backend: host-gw, mtu: 1500 }";
+    assert_eq!(crate::example::codes("flannel: {}", host_gw), [""; 0]);
+}

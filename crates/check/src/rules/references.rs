@@ -1,0 +1,71 @@
+//! S102: What is referred to exists.
+
+use model::diagnostic::Severity;
+use model::lab::Lab;
+
+use crate::Rule;
+use crate::finding::Findings;
+
+pub(super) const RULE: Rule = Rule {
+    code: "S102",
+    title: "What is referred to exists.",
+    text: "A name that refers to a cluster, host or site must be declared. Where the lab has several clusters, an app must say which one it runs in.",
+    severity: Severity::Error,
+    check,
+};
+
+use model::name::Name;
+use model::read::nearest;
+
+fn check(lab: &Lab, findings: &mut Findings<'_>) {
+    let clusters: Vec<&str> = lab.clusters.keys().map(Name::as_str).collect();
+    let hosts: Vec<&str> = lab.hosts.keys().map(Name::as_str).collect();
+    let sites: Vec<&str> = lab.sites.keys().map(Name::as_str).collect();
+    let mut refer = |what: &str, name: &Name, known: &[&str], field: String| {
+        if known.contains(&name.as_str()) {
+            return;
+        }
+        let help = match (nearest(name.as_str(), known.iter().copied()), known) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) => format!("declare it: {what}s: {{ {name}: {{ … }} }}"),
+            (None, known) => format!("declare it, or write one of: {}", known.join(", ")),
+        };
+        findings.add(format!("there is no {what} {name}"), &[(field, "")], help);
+    };
+    for (name, node) in &lab.nodes {
+        refer("cluster", &node.cluster, &clusters, format!("nodes.{name}.cluster"));
+        refer("host", &node.on, &hosts, format!("nodes.{name}.on"));
+    }
+    for (name, host) in &lab.hosts {
+        if let Some(site) = &host.site {
+            refer("site", site, &sites, format!("hosts.{name}.site"));
+        }
+    }
+    for (name, network) in &lab.networks {
+        if let Some(site) = &network.site {
+            refer("site", site, &sites, format!("networks.{name}.site"));
+        }
+    }
+    for (name, app) in &lab.apps {
+        if let Some(cluster) = &app.cluster {
+            refer("cluster", cluster, &clusters, format!("apps.{name}.cluster"));
+        }
+    }
+    for (name, app) in lab.apps.iter().filter(|(_, app)| app.cluster.is_none()) {
+        let _ = app;
+        if clusters.len() != 1 {
+            findings.add(
+                format!("which cluster does {name} run in?"),
+                &[(format!("apps.{name}"), "")],
+                format!("add cluster: and one of: {}", clusters.join(", ")),
+            );
+        }
+    }
+}
+
+#[test]
+fn references_to_nothing_are_found() {
+    crate::example::breaks("S102", "on: this-machine, container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22", "on: this-machin, container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22");
+    crate::example::breaks("S102", "access: local", "access: local, site: attic");
+    crate::example::breaks("S102", "catalog: podinfo,", "catalog: podinfo, cluster: other,");
+}

@@ -1,0 +1,193 @@
+//! The command line, declared once: parsing, help, completions and manual come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Your whole homelab from one file: declared, proven, running, and kept running.
+#[derive(Debug, Parser)]
+#[command(
+    name = "steading",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Examples:\n  \
+        steading check labs/quickstart        find what is wrong in a lab file\n  \
+        steading plan labs/quickstart         what would be done, and why\n  \
+        steading up labs/quickstart           do it\n  \
+        steading status labs/quickstart       what runs, what does not, and the cause\n  \
+        steading down labs/quickstart         remove what is ours, nothing else\n\n\
+        Exit codes: 0 done, 1 it failed, 2 wrong usage, 3 the lab is refused,\n\
+        4 changes are due (with --exit-code), 130 interrupted and resumable."
+)]
+pub(crate) struct Cli {
+    /// How answers are printed. Progress always goes to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find everything that is wrong in a lab file, each with its place
+    Check(LabArg),
+    /// Explain a finding's code
+    #[command(after_help = "Example: steading explain S002")]
+    Explain {
+        /// The code, such as S002; without one, all codes are listed
+        code: Option<String>,
+    },
+    /// Show what would change, its impact and why; change nothing
+    #[command(after_help = "Examples:\n  \
+        steading plan labs/quickstart\n  \
+        steading plan labs/quickstart --out tonight.plan && steading up labs/quickstart --plan tonight.plan")]
+    Plan(PlanArgs),
+    /// Make the lab what its file says
+    #[command(after_help = "Examples:\n  \
+        steading up labs/quickstart           show the plan, ask, do it\n  \
+        steading up labs/quickstart --yes     do not ask\n\n\
+        May be interrupted at any time, also by kill -9, and started again.")]
+    Up(UpArgs),
+    /// Show what is there, what drifts, what is not well and why
+    Status(StatusArgs),
+    /// Observe, plan and apply again, until nothing is left to mend
+    Heal(ChangeArgs),
+    /// Remove what is ours, nothing else
+    Down(ChangeArgs),
+    /// Run kubectl in a cluster of the lab
+    #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
+    Kubectl {
+        #[command(flatten)]
+        lab: LabOption,
+        /// Which cluster, where the lab has several
+        #[arg(long)]
+        cluster: Option<String>,
+        /// What kubectl gets
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Show the log of a node's kubelet or containerd
+    #[command(after_help = "Example: steading logs --lab labs/quickstart worker-1 --of containerd")]
+    Logs {
+        #[command(flatten)]
+        lab: LabOption,
+        /// The node
+        node: String,
+        /// Whose log
+        #[arg(long, value_enum, default_value_t = LogOf::Kubelet)]
+        of: LogOf,
+        /// How many of the last lines
+        #[arg(long, default_value_t = 100)]
+        lines: usize,
+    },
+    /// Open a shell in a node, or run a command there
+    #[command(after_help = "Examples:\n  \
+        steading ssh --lab labs/quickstart worker-1\n  \
+        steading ssh --lab labs/quickstart worker-1 -- crictl ps")]
+    Ssh {
+        #[command(flatten)]
+        lab: LabOption,
+        /// The node
+        node: String,
+        /// A command instead of a shell
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Print the JSON Schema of the lab file, for editors
+    Schema,
+    /// Print completions for a shell
+    #[command(after_help = "Example: steading completions bash > /etc/bash_completion.d/steading")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all of them into a folder
+    Man {
+        /// The folder
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LabArg {
+    /// The lab: a lab file, or the folder that it lies in
+    #[arg(value_name = "LAB", default_value = ".")]
+    pub(crate) lab: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LabOption {
+    /// The lab: a lab file, or the folder that it lies in
+    #[arg(long = "lab", value_name = "LAB", default_value = ".")]
+    pub(crate) lab: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Sources {
+    /// A folder to take artifacts from before anything is downloaded or built
+    #[arg(long, value_name = "DIR")]
+    pub(crate) artifacts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Save the plan, for `up --plan`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Exit with 4 when changes are due
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    /// Apply this saved plan; refused when the world has moved since
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// Exit with 4 when changes are due or something is not well
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Whose log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogOf {
+    /// The kubelet.
+    Kubelet,
+    /// The container runtime.
+    Containerd,
+}

@@ -1,0 +1,10 @@
+//! The commands, one module for those that belong together.
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod inside;
+pub(crate) mod internal;
+pub(crate) mod plan;
+pub(crate) mod status;
+pub(crate) mod texts;
+pub(crate) mod up;

@@ -1,0 +1,51 @@
+//! `steading check`.
+
+use std::path::Path;
+
+use model::diagnostic::{Diagnostic, Severity};
+
+use crate::args::Format;
+use crate::exit::Exit;
+use crate::output::style::Style;
+use crate::output::{answer, answer_json, tell};
+use crate::session::{self, Checked};
+
+pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
+    let checked = session::check(lab)?;
+    match format {
+        Format::Json => answer_json(&checked.findings)?,
+        Format::Text => {
+            answer(&shown(&checked, Style::for_stdout()));
+            answer(&format!("{}\n", count(&checked.findings)));
+        }
+    }
+    Ok(if checked.refused() { Exit::Refused } else { Exit::Done })
+}
+
+/// Reads and checks a lab; tells all findings, and gives it only if none is fatal.
+pub(crate) fn usable(lab: &Path) -> anyhow::Result<Option<Checked>> {
+    let checked = session::check(lab)?;
+    if !checked.findings.is_empty() {
+        tell(shown(&checked, Style::for_stderr()).trim_end());
+    }
+    if checked.refused() {
+        tell(&count(&checked.findings));
+        return Ok(None);
+    }
+    Ok(Some(checked))
+}
+
+fn shown(checked: &Checked, style: Style) -> String {
+    model::render::render(&checked.findings, &checked.sources, style.colour())
+}
+
+fn count(findings: &[Diagnostic]) -> String {
+    let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    match (of(Severity::Error), of(Severity::Warning), of(Severity::Note)) {
+        (0, 0, 0) => "Nothing is wrong with it.".to_owned(),
+        (0, warnings, notes) => format!("It can be brought up; {warnings} warnings, {notes} notes."),
+        (errors, warnings, notes) => {
+            format!("The lab is refused: {errors} errors, {warnings} warnings, {notes} notes.")
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `steading explain`.
+
+use crate::args::Format;
+use crate::exit::Exit;
+use crate::output::{answer, answer_json, tell};
+
+pub(crate) fn run(code: Option<&str>, format: Format) -> anyhow::Result<Exit> {
+    let Some(code) = code else {
+        let all: Vec<_> = check::explanations().collect();
+        match format {
+            Format::Json => answer_json(&all)?,
+            Format::Text => {
+                for rule in all {
+                    answer(&format!("{}  {}\n", rule.code, rule.title));
+                }
+            }
+        }
+        return Ok(Exit::Done);
+    };
+    let wanted = code.to_ascii_uppercase();
+    match check::explanations().find(|rule| rule.code == wanted) {
+        Some(rule) if format == Format::Json => answer_json(&rule)?,
+        Some(rule) => answer(&format!("{}: {}\n\n{}\n", rule.code, rule.title, rule.text)),
+        None => {
+            tell(&format!("error: there is no finding {code}"));
+            tell("hint: steading explain lists all of them");
+            return Ok(Exit::Usage);
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,79 @@
+//! `steading plan`, and the showing of plans.
+
+use driver::Cancel;
+use drivers::image::recipe::Recipe;
+use model::plan::{Action, Plan, Step};
+use model::resource::Spec;
+
+use crate::args::{Format, PlanArgs};
+use crate::commands::check;
+use crate::exit::Exit;
+use crate::output::plan::{StepNotes, plan_text};
+use crate::output::style::Style;
+use crate::output::{answer, answer_json, tell};
+use crate::session::Session;
+
+pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> {
+    let Some(checked) = check::usable(&arguments.lab.lab)? else {
+        return Ok(Exit::Refused);
+    };
+    let session = Session::open(checked, arguments.sources.artifacts.as_deref())?;
+    let cancel = Cancel::default();
+    let engine = session.engine(&cancel);
+    let inventory = engine.observe(session.resources())?;
+    let plan = engine.plan(session.store.generation()?, session.resources(), &inventory);
+    match format {
+        Format::Json => answer_json(&plan)?,
+        Format::Text => answer(&shown(&session, &plan, Style::for_stdout())),
+    }
+    if let Some(file) = &arguments.out {
+        // A lab that has never been up has no id yet; the plan carries it, so it must stay.
+        session.lock.save().map_err(driver::DriverError::from)?;
+        std::fs::write(file, serde_json::to_vec_pretty(&plan)?)?;
+        tell(&format!("saved; apply it with: steading up {} --plan {}", arguments.lab.lab.display(), file.display()));
+    }
+    Ok(if plan.notes.iter().any(|note| note.refused) {
+        Exit::Refused
+    } else if arguments.exit_code && !plan.is_empty() {
+        Exit::ChangesDue
+    } else {
+        Exit::Done
+    })
+}
+
+/// A plan as text, with what this machine knows about its steps.
+pub(crate) fn shown(session: &Session, plan: &Plan, style: Style) -> String {
+    plan_text(plan, &Known(session), style)
+}
+
+struct Known<'a>(&'a Session);
+
+impl StepNotes for Known<'_> {
+    fn remark(&self, step: &Step) -> String {
+        match &step.resource.spec {
+            Spec::Artifact(artifact) => Recipe::find(artifact.name.as_str()).map_or_else(
+                |_| String::new(),
+                |recipe| {
+                    format!(
+                        "{}: downloaded or built, {}, at most about {}",
+                        recipe.about, recipe.size, recipe.build_time
+                    )
+                },
+            ),
+            Spec::Image(image) => format!(
+                "Debian {} with {} packages, about 130 MB to download, 1 GB on disk, shared by all nodes",
+                image.debian,
+                image.packages.len()
+            ),
+            Spec::Objects(objects) if step.action != Action::Delete => {
+                format!("{}, {} objects", objects.source, objects.objects.len())
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn usually(&self, step: &Step) -> Option<u64> {
+        let past = self.0.store.past();
+        Some(past.usual(&step.address, step.action)?.as_secs())
+    }
+}

@@ -1,0 +1,197 @@
+//! `steading up`, `heal` and `down`: what changes a lab.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use engine::{Engine, Report, RunLog as _, StoredLog};
+use jiff::Timestamp;
+use model::event::Outcome;
+use model::plan::{Impact, Plan};
+use model::resource::Resource;
+
+use crate::args::{ChangeArgs, Format, UpArgs};
+use crate::commands::{check, plan, status};
+use crate::exit::Exit;
+use crate::output::progress::Progress;
+use crate::output::style::Style;
+use crate::output::{answer, answer_json, tell};
+use crate::session::Session;
+use crate::signals;
+
+/// How often a run is followed by another look before what is still not right is only told.
+const ROUNDS: usize = 2;
+
+/// What a changing command is about.
+struct Change<'a> {
+    session: Session,
+    arguments: &'a ChangeArgs,
+    format: Format,
+    command: &'static str,
+}
+
+pub(crate) fn run(arguments: &UpArgs, format: Format) -> anyhow::Result<Exit> {
+    let Some(change) = Change::open(&arguments.change, format, "steading up")? else {
+        return Ok(Exit::Refused);
+    };
+    change.carry_out(arguments.plan.as_deref())
+}
+
+pub(crate) fn heal(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exit> {
+    let Some(change) = Change::open(arguments, format, "steading heal")? else {
+        return Ok(Exit::Refused);
+    };
+    change.carry_out(None)
+}
+
+pub(crate) fn down(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exit> {
+    let Some(mut change) = Change::open(arguments, format, "steading down")? else {
+        return Ok(Exit::Refused);
+    };
+    change.session.checked.resources = Vec::new();
+    change.carry_out(None)
+}
+
+impl<'a> Change<'a> {
+    fn open(
+        arguments: &'a ChangeArgs,
+        format: Format,
+        command: &'static str,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(checked) = check::usable(&arguments.lab.lab)? else {
+            return Ok(None);
+        };
+        let session = Session::open(checked, arguments.sources.artifacts.as_deref())?;
+        Ok(Some(Self {
+            session,
+            arguments,
+            format,
+            command,
+        }))
+    }
+
+    fn resources(&self) -> &[Resource] {
+        self.session.resources()
+    }
+
+    fn carry_out(&self, saved: Option<&Path>) -> anyhow::Result<Exit> {
+        let cancel = signals::listen()?;
+        let session = &self.session;
+        let lock = session.store.lock(self.command, Timestamp::now())?;
+        let log = StoredLog::open(&session.store, &lock)?;
+        let engine = session.engine(&cancel);
+        let mut plan = self.first_plan(&engine, &log, saved)?;
+        if !self.approve(&plan)? {
+            tell("nothing was done");
+            return Ok(Exit::Done);
+        }
+        let mut report = Report::default();
+        for round in 0..ROUNDS {
+            if plan.is_empty() {
+                break;
+            }
+            if round > 0 {
+                tell(&plan::shown(session, &plan, Style::for_stderr()));
+            }
+            let progress = Progress::start();
+            let events = progress.sink().context("the display has ended")?;
+            report = engine.apply(&plan, &log, &events)?;
+            drop(events);
+            drop(progress);
+            if !report.succeeded() {
+                break;
+            }
+            // What was made is looked at once more: objects that only seem well do not count.
+            let inventory = engine.observe(self.resources())?;
+            plan = engine.plan(log.generation()?, self.resources(), &inventory);
+        }
+        self.conclude(&report, &plan)
+    }
+
+    fn first_plan(
+        &self,
+        engine: &Engine<'_>,
+        log: &StoredLog<'_>,
+        saved: Option<&Path>,
+    ) -> anyhow::Result<Plan> {
+        let inventory = engine.observe(self.resources())?;
+        let generation = log.generation()?;
+        let plan = match saved {
+            None => engine.plan(generation, self.resources(), &inventory),
+            Some(file) => {
+                let bytes = std::fs::read(file)
+                    .with_context(|| format!("reading the plan {}", file.display()))?;
+                serde_json::from_slice(&bytes)
+                    .with_context(|| format!("{} is not a plan", file.display()))?
+            }
+        };
+        self.show(&plan)?;
+        engine.admit(&plan, generation, &inventory)?;
+        Ok(plan)
+    }
+
+    fn show(&self, plan: &Plan) -> anyhow::Result<()> {
+        if self.format == Format::Json {
+            answer_json(plan)
+        } else {
+            tell(plan::shown(&self.session, plan, Style::for_stderr()).trim_end());
+            Ok(())
+        }
+    }
+
+    /// Asks, where there is something to ask and somebody to ask.
+    fn approve(&self, plan: &Plan) -> anyhow::Result<bool> {
+        if plan.is_empty() || self.arguments.yes {
+            return Ok(true);
+        }
+        if !std::io::stdin().is_terminal() {
+            anyhow::bail!("there is no terminal to ask on; say --yes to do it");
+        }
+        let question = if plan.impact() == Impact::Wipe {
+            "This deletes data that exists nowhere else. Do it? [y/N] "
+        } else {
+            "Do it? [y/N] "
+        };
+        let mut out = std::io::stderr().lock();
+        write!(out, "{question}")?;
+        out.flush()?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+    }
+
+    fn conclude(&self, report: &Report, left: &Plan) -> anyhow::Result<Exit> {
+        let style = Style::for_stderr();
+        for (address, outcome) in report.failures() {
+            if let Outcome::Failed { causes, hint } = outcome {
+                tell(&format!("{} {address}: {}", style.bad("failed:"), causes.join(": ")));
+                if let Some(hint) = hint {
+                    tell(&format!("  {} {hint}", style.bold("hint:")));
+                }
+            }
+        }
+        if report.interrupted {
+            tell(&format!("interrupted; run {} again to go on", self.command));
+            return Ok(Exit::Interrupted);
+        }
+        if !report.succeeded() {
+            tell(&format!("what succeeded stays; run {} again to go on", self.command));
+            return Ok(Exit::Failed);
+        }
+        if !left.is_empty() {
+            tell(&style.bad("it was done, but this is still not right:"));
+            tell(plan::shown(&self.session, left, style).trim_end());
+            return Ok(Exit::Failed);
+        }
+        for note in &left.notes {
+            tell(&format!("{} {}: {}", style.warn("note"), note.address, note.text));
+        }
+        if !self.resources().is_empty() {
+            let text = status::where_to_go(&self.session)?;
+            if self.format == Format::Text {
+                answer(&text);
+            }
+        }
+        Ok(Exit::Done)
+    }
+}

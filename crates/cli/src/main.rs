@@ -1,0 +1,72 @@
+//! `steading`: your whole homelab from one file.
+//!
+//! This crate parses, asks, shows and picks exit codes. It decides nothing about labs.
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod places;
+mod secrets;
+mod session;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use exit::Exit;
+use output::style::Style;
+use output::tell;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().map(String::as_str) == Some("internal") {
+        return commands::internal::run(words.get(1..).unwrap_or_default()).into();
+    }
+    match run(Cli::parse()) {
+        Ok(exit) => exit.into(),
+        Err(error) => report(&error).into(),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let format = cli.format;
+    match cli.command {
+        Command::Check(lab) => commands::check::run(&lab.lab, format),
+        Command::Explain { code } => commands::explain::run(code.as_deref(), format),
+        Command::Plan(arguments) => commands::plan::run(&arguments, format),
+        Command::Up(arguments) => commands::up::run(&arguments, format),
+        Command::Status(arguments) => commands::status::run(&arguments, format),
+        Command::Heal(arguments) => commands::up::heal(&arguments, format),
+        Command::Down(arguments) => commands::up::down(&arguments, format),
+        Command::Kubectl {
+            lab,
+            cluster,
+            arguments,
+        } => commands::inside::kubectl(&lab.lab, cluster.as_deref(), &arguments),
+        Command::Logs {
+            lab,
+            node,
+            of,
+            lines,
+        } => commands::inside::logs(&lab.lab, &node, of, lines),
+        Command::Ssh { lab, node, command } => commands::inside::ssh(&lab.lab, &node, &command),
+        Command::Schema => commands::texts::schema(),
+        Command::Completions { shell } => commands::texts::completions(shell),
+        Command::Man { out } => commands::texts::man(out.as_deref()),
+    }
+}
+
+/// Prints an error with its causes and what to do about it.
+fn report(error: &anyhow::Error) -> Exit {
+    let style = Style::for_stderr();
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    tell(&format!("{} {}", style.bad("error:"), causes.join(": ")));
+    let (hint, exit) = session::advice(error);
+    if let Some(hint) = hint {
+        tell(&format!("{} {hint}", style.bold("hint:")));
+    }
+    exit
+}

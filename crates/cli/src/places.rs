@@ -1,0 +1,42 @@
+//! Where things are on this machine: the only place that reads the environment for it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use drivers::HostPaths;
+
+/// Below this lies what is too large or too owned by root for a user's folders: node images and
+/// the disks of machines.
+const DATA: &str = "/var/lib/steading";
+
+fn home() -> anyhow::Result<PathBuf> {
+    std::env::var_os("HOME")
+        .map(PathBuf::from)
+        .context("the environment variable HOME is not set")
+}
+
+/// A folder of the XDG base directory specification.
+fn xdg(variable: &str, otherwise: &str) -> anyhow::Result<PathBuf> {
+    match std::env::var_os(variable).map(PathBuf::from) {
+        // The specification: a relative path is to be ignored.
+        Some(path) if path.is_absolute() => Ok(path),
+        _ => Ok(home()?.join(otherwise)),
+    }
+}
+
+/// Where drivers find and keep things.
+pub(crate) fn host_paths(artifacts: Option<&Path>) -> anyhow::Result<HostPaths> {
+    let data = std::env::var_os("STEADING_DATA").map_or_else(|| PathBuf::from(DATA), PathBuf::from);
+    Ok(HostPaths {
+        cache: xdg("XDG_CACHE_HOME", ".cache")?.join("steading"),
+        images: data.join("images"),
+        machines: data.join("machines"),
+        artifacts: artifacts.map(Path::to_owned),
+        program: std::env::current_exe().context("finding this program's own file")?,
+    })
+}
+
+/// The age identity that opens the user's secrets.
+pub(crate) fn identity() -> anyhow::Result<PathBuf> {
+    Ok(xdg("XDG_CONFIG_HOME", ".config")?.join("steading/identity.txt"))
+}

@@ -1,0 +1,166 @@
+//! A lab, opened: its file read and checked, its resources derived, its drivers put together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use driver::{Cancel, DriverError, Registry, Scope};
+use drivers::HostPaths;
+use drivers::container::{ContainerDriver, Containers, node_cgroup};
+use drivers::image::{ImageDriver, LabLock};
+use drivers::kube::{Clusters, Kubernetes};
+use drivers::kubeadm::Kubeadm;
+use engine::{Engine, EngineError};
+use model::diagnostic::{Diagnostic, Severity};
+use model::lab::{AppSource, Lab};
+use model::read::Reading;
+use model::resource::Resource;
+use model::source::Source;
+use store::{LabFolder, Secrets, Store, StoreError};
+
+use crate::exit::Exit;
+use crate::places;
+use crate::secrets::LabSecrets;
+
+/// A lab file as it was read and checked.
+pub(crate) struct Checked {
+    pub(crate) root: PathBuf,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) lab: Option<Lab>,
+    /// All findings, in the order of the file.
+    pub(crate) findings: Vec<Diagnostic>,
+    /// What the lab expands to, if nothing is fatal.
+    pub(crate) resources: Vec<Resource>,
+}
+
+impl Checked {
+    /// Whether the lab is refused.
+    pub(crate) fn refused(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// Reads and checks a lab.
+pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
+    let LabFolder { root, sources } = store::load(path)?;
+    let Reading {
+        lab,
+        index,
+        mut diagnostics,
+    } = model::read::read(&sources);
+    let mut resources = Vec::new();
+    if let Some(lab) = &lab {
+        diagnostics.extend(check::check(lab));
+        let fatal = diagnostics.iter().any(|finding| finding.severity == Severity::Error);
+        if !fatal {
+            let files = manifests(&root, lab)?;
+            match catalog::expand(lab, &files) {
+                Ok(found) => resources = found,
+                Err(findings) => diagnostics.extend(findings),
+            }
+        }
+    }
+    index.locate(&mut diagnostics);
+    Ok(Checked {
+        root,
+        sources,
+        lab,
+        findings: diagnostics,
+        resources,
+    })
+}
+
+/// The manifests of all folders that apps name.
+fn manifests(root: &Path, lab: &Lab) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+    let mut files = BTreeMap::new();
+    for app in lab.apps.values() {
+        if let Some(AppSource::Manifests(folder)) = app.source() {
+            files.extend(store::files_below(root, folder)?);
+        }
+    }
+    Ok(files)
+}
+
+/// A lab that can be observed and changed.
+pub(crate) struct Session {
+    pub(crate) checked: Checked,
+    pub(crate) lab: Lab,
+    pub(crate) scope: Scope,
+    pub(crate) store: Store,
+    pub(crate) lock: Arc<LabLock>,
+    pub(crate) paths: HostPaths,
+    pub(crate) secrets: Arc<LabSecrets>,
+    pub(crate) clusters: Arc<Clusters>,
+    registry: Registry,
+}
+
+impl Session {
+    /// Opens a lab that was checked.
+    pub(crate) fn open(checked: Checked, artifacts: Option<&Path>) -> anyhow::Result<Self> {
+        let lab = checked.lab.clone().context("the lab file could not be read")?;
+        let paths = places::host_paths(artifacts)?;
+        let lock = Arc::new(LabLock::open(&checked.root.join("lab.lock")).map_err(DriverError::from)?);
+        let secrets = Secrets::new(checked.root.join("secrets"), places::identity()?);
+        let secrets = Arc::new(LabSecrets(secrets));
+        let container = Arc::new(ContainerDriver::new(paths.clone()));
+        let forwards = Arc::clone(&container);
+        let clusters = Arc::new(Clusters::new(forwards, Arc::clone(&secrets) as _)?);
+        let registry = Registry::new(vec![
+            Arc::new(ImageDriver::new(paths.clone(), Arc::clone(&lock))),
+            container,
+            Arc::new(Kubeadm::new(
+                Arc::new(Containers),
+                Arc::clone(&secrets) as _,
+                Arc::clone(&clusters),
+                |scope, node| Some(node_cgroup(scope, node)),
+            )),
+            Arc::new(Kubernetes::new(Arc::clone(&clusters))),
+        ]);
+        Ok(Self {
+            scope: Scope {
+                lab: lab.lab.clone(),
+                id: lock.id(),
+            },
+            store: Store::open(&checked.root),
+            checked,
+            lab,
+            lock,
+            paths,
+            secrets,
+            clusters,
+            registry,
+        })
+    }
+
+    /// The engine of the lab.
+    pub(crate) fn engine<'a>(&'a self, cancel: &'a Cancel) -> Engine<'a> {
+        Engine {
+            scope: self.scope.clone(),
+            registry: &self.registry,
+            cancel,
+        }
+    }
+
+    /// What the lab expands to.
+    pub(crate) fn resources(&self) -> &[Resource] {
+        &self.checked.resources
+    }
+}
+
+/// What to tell about an error beyond its text, and the exit code that it means.
+pub(crate) fn advice(error: &anyhow::Error) -> (Option<String>, Exit) {
+    for cause in error.chain() {
+        if let Some(error) = cause.downcast_ref::<EngineError>() {
+            let exit = if error.is_refusal() { Exit::Refused } else { Exit::Failed };
+            return (error.hint(), exit);
+        }
+        if let Some(error) = cause.downcast_ref::<StoreError>() {
+            return (error.hint(), Exit::Failed);
+        }
+        if let Some(error) = cause.downcast_ref::<DriverError>() {
+            return (error.hint.clone(), Exit::Failed);
+        }
+    }
+    (None, Exit::Failed)
+}

@@ -1,0 +1,52 @@
+//! The JSON Schema of the lab file, for editors.
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::lab::Lab;
+
+/// The schema (draft 2020-12), made from the same types that read the file.
+#[must_use]
+pub fn schema() -> Value {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Lab>();
+    schema.to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn undescribed(path: &str, schema: &Value, found: &mut Vec<String>) {
+        if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+            for (name, property) in properties {
+                let below = format!("{path}.{name}");
+                if property.get("description").is_none() && property.get("$ref").is_none() {
+                    found.push(below);
+                }
+            }
+        }
+        for (name, definition) in schema.get("$defs").and_then(Value::as_object).into_iter().flatten() {
+            undescribed(name, definition, found);
+        }
+    }
+
+    #[test]
+    fn every_field_is_described_and_none_else_is_allowed() {
+        let schema = schema();
+        let mut found = Vec::new();
+        undescribed("", &schema, &mut found);
+        assert_eq!(found, [""; 0]);
+        assert_eq!(schema["additionalProperties"], false);
+    }
+
+    #[test]
+    fn the_quickstart_lab_is_valid() {
+        let text = include_str!("../../../labs/quickstart/lab.yaml");
+        let lab: Value = serde_saphyr::from_str(text).unwrap();
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&lab).map(|e| e.to_string()).collect();
+        assert_eq!(errors, [""; 0]);
+        let wrong: Value = serde_saphyr::from_str(&text.replace("role: worker", "role: wurker")).unwrap();
+        assert!(!validator.is_valid(&wrong));
+    }
+}
