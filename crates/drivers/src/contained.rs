@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A command that dies with the thread that starts it, together with all that it started.
 /// `setpriv` and `unshare` are part of util-linux.
@@ -30,15 +30,28 @@ pub(crate) struct Finished {
     pub(crate) last: Vec<String>,
 }
 
+/// What is heard of a running program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard<'a> {
+    /// It printed a line.
+    Line(&'a str),
+    /// It has printed nothing for so long. Told every four seconds, so that nobody who watches
+    /// waits longer than five for a sign of life.
+    Quiet(Duration),
+}
+
 /// How many of the last lines are kept.
 const KEPT: usize = 12;
+/// How often the silence of a program is told.
+const QUIET: Duration = Duration::from_secs(4);
 
-/// Runs a command to its end, telling every line that it prints to `line`. `stop` is asked every
-/// quarter of a second; once it says so, the command is killed and the status tells of it.
+/// Runs a command to its end, telling `heard` every line that it prints, and its silence. `stop`
+/// is asked every quarter of a second; once it says so, the command is killed and the status tells
+/// of it.
 pub(crate) fn run(
     mut command: Command,
     stop: &dyn Fn() -> bool,
-    line: &mut dyn FnMut(&str),
+    heard: &mut dyn FnMut(Heard<'_>),
 ) -> std::io::Result<Finished> {
     let mut child = command
         .stdout(Stdio::piped())
@@ -46,14 +59,20 @@ pub(crate) fn run(
         .spawn()?;
     let lines = read_lines(&mut child);
     let mut last = Vec::new();
+    let (mut since, mut told) = (Instant::now(), Instant::now());
     loop {
         match lines.recv_timeout(Duration::from_millis(250)) {
             Ok(text) => {
-                line(&text);
+                heard(Heard::Line(&text));
+                (since, told) = (Instant::now(), Instant::now());
                 if last.len() == KEPT {
                     last.remove(0);
                 }
                 last.push(text);
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) if told.elapsed() >= QUIET => {
+                heard(Heard::Quiet(since.elapsed()));
+                told = Instant::now();
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => break,

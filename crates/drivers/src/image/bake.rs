@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::ImageError;
 use super::cache::{Fetching, Stored};
 use super::oci::{self, Entry, Image, Layer};
+use super::program;
 use super::recipe::{BakedImage, ImageRecipe, arch_word};
 use super::rootfs;
 use crate::contained;
@@ -31,6 +32,7 @@ pub(super) fn archive(
     let mut layers: Vec<Layer> = Vec::new();
     let mut images = Vec::new();
     for baked in &recipe.images {
+        (how.doing)(&format!("packing the container image {}", baked.name));
         let mut positions = Vec::new();
         for layer in layers_of(baked, artifacts, root)? {
             let position = layers.iter().position(|known| *known == layer);
@@ -173,20 +175,7 @@ pub(super) fn bake(
         "import",
         "/images.tar",
     ];
-    let finished =
-        contained::run(contained::command(&argv), how.stop, &mut |_| {}).map_err(|source| {
-            ImageError::Start {
-                program: "ctr".to_owned(),
-                source,
-            }
-        })?;
-    if !finished.status.success() {
-        return Err(ImageError::Program {
-            program: "ctr images import".to_owned(),
-            ended: finished.status.to_string(),
-            last: finished.last.join("\n"),
-        });
-    }
+    program::run("ctr", contained::command(&argv), how, &mut program::silent)?;
     runtime.stop(how)?;
     for left in [inside, config] {
         fs::remove_file(&left).map_err(ImageError::io("removing", &left))?;

@@ -1,27 +1,36 @@
 //! Building a node image.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use model::digest::Digest;
 use model::lab::Arch;
-use model::resource::NodeImage;
+use model::resource::{Artifact, NodeImage};
 use serde::{Deserialize, Serialize};
 
 use super::ImageError;
-use super::cache::{Cache, Fetching, Stored, remove_tree, take_turn};
+use super::cache::{
+    Cache, Fetching, Record as ArtifactRecord, Stored, beside, empty, remove_tree, store, sweep,
+    take_turn,
+};
 use super::lab_lock::LabLock;
 use super::recipe::{ImageRecipe, Recipe, arch_word};
-use super::{bake, image_folder, rootfs};
+use super::{bake, image_folder, program, rootfs};
 
 /// What a built image is, written last.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+pub(super) struct Record {
     image: NodeImage,
     debian: BTreeMap<String, String>,
+    /// The artifacts that are in it.
+    artifacts: BTreeMap<String, ArtifactRecord>,
 }
+
+/// About what an image needs while it is built: its files, the unpacked store, and the archive in
+/// between.
+const SPACE: u64 = 1_400_000_000;
 
 /// The folder of an image.
 pub(super) fn folder(images: &Path, image: &NodeImage) -> PathBuf {
@@ -49,54 +58,114 @@ pub(super) fn build(
     let target = folder(images, image);
     fs::create_dir_all(images).map_err(ImageError::io("creating", images))?;
     let _turn = take_turn(&target, how)?;
-    let base = format!("{}-{}", image.debian, arch_word(how.arch));
     if let Some(record) = read_record(&target) {
-        return lock.debian(&base, &record.debian);
+        return record.lock(lock);
     }
     let recipe = ImageRecipe::find("kubeadm")?;
     let mut artifacts = BTreeMap::new();
     for artifact in &image.artifacts {
         let stored = cache.obtain(&Recipe::find(artifact.name.as_str())?, how)?;
-        lock.artifact(artifact.name.as_str(), &stored.record)?;
+        lock.artifact(artifact.name.as_str(), artifact.arch, &stored.record)?;
         artifacts.insert(artifact.name.to_string(), stored);
     }
-    // What an earlier, killed build left; its processes and mounts died with it.
-    let fresh = target.with_extension("new");
-    remove_tree(&fresh)?;
-    let debian = fill(&recipe, &artifacts, how, &fresh)?;
-    lock.debian(&base, &debian)?;
+    sweep(images)?;
+    program::require_space("the node image", images, SPACE)?;
+    let fresh = beside(&target, "new");
+    empty(&fresh)?;
+    let made = fill(&recipe, &artifacts, (image, lock), how, &fresh).and_then(|()| {
+        remove_tree(&target)?;
+        store(&fresh, &target)
+    });
+    made.map_err(|error| {
+        let error = error.explain_space("the node image", images, SPACE);
+        // The error that counts is the first one; what is left here is swept later.
+        let _ = remove_tree(&fresh);
+        error
+    })
+}
+
+fn fill(
+    recipe: &ImageRecipe,
+    artifacts: &BTreeMap<String, Stored>,
+    (image, lock): (&NodeImage, &LabLock),
+    how: &Fetching<'_>,
+    fresh: &Path,
+) -> Result<(), ImageError> {
+    let (root, store) = (fresh.join("rootfs"), fresh.join("containerd"));
+    rootfs::debian(recipe, how, &root)?;
     let record = Record {
         image: image.clone(),
-        debian,
+        debian: rootfs::versions(&root)?,
+        artifacts: artifacts
+            .iter()
+            .map(|(name, stored)| (name.clone(), stored.record.clone()))
+            .collect(),
     };
+    record.lock(lock)?;
+    (how.doing)("installing the node programs");
+    rootfs::install_programs(recipe, artifacts, &root)?;
+    let archive = fresh.join("images.tar");
+    bake::archive(recipe, artifacts, &root, how, &archive)?;
+    bake::bake(&root, &store, &archive, how)?;
     let path = fresh.join("image.json");
     let json = serde_json::to_vec_pretty(&record).map_err(|e| ImageError::BadRecipe {
         name: path.display().to_string(),
         why: e.to_string(),
     })?;
     crate::durable::write(&path, &json, 0o644).map_err(ImageError::io("writing", &path))?;
-    fs::rename(&fresh, &target).map_err(ImageError::io("storing", &target))
+    (how.doing)("waiting until the image is on the disk");
+    sync(fresh)
 }
 
-fn fill(
-    recipe: &ImageRecipe,
-    artifacts: &BTreeMap<String, Stored>,
-    how: &Fetching<'_>,
-    fresh: &Path,
-) -> Result<BTreeMap<String, String>, ImageError> {
-    let (root, store) = (fresh.join("rootfs"), fresh.join("containerd"));
-    fs::create_dir_all(fresh).map_err(ImageError::io("creating", fresh))?;
-    rootfs::debian(recipe, how, &root)?;
-    let debian = rootfs::versions(&root)?;
-    (how.doing)("installing the node programs");
-    rootfs::install_programs(recipe, artifacts, &root)?;
-    (how.doing)("packing the container images");
-    let archive = fresh.join("images.tar");
-    bake::archive(recipe, artifacts, &root, how, &archive)?;
-    bake::bake(&root, &store, &archive, how)?;
-    Ok(debian)
+/// Puts all that was written on disk, so that an image that is there after a power failure is
+/// whole, too.
+fn sync(folder: &Path) -> Result<(), ImageError> {
+    File::open(folder)
+        .and_then(|handle| nix::unistd::syncfs(handle).map_err(Into::into))
+        .map_err(ImageError::io("storing", folder))
 }
 
-fn read_record(target: &Path) -> Option<Record> {
+/// What a finished image is; `None` if there is none.
+pub(super) fn read_record(target: &Path) -> Option<Record> {
     serde_json::from_slice(&fs::read(target.join("image.json")).ok()?).ok()
+}
+
+impl Record {
+    fn base(&self) -> String {
+        format!("{}-{}", self.image.debian, arch_word(arch(&self.image)))
+    }
+
+    /// The artifacts with what is known of them.
+    fn contents(&self) -> impl Iterator<Item = (&Artifact, &ArtifactRecord)> {
+        self.image
+            .artifacts
+            .iter()
+            .filter_map(|artifact| Some((artifact, self.artifacts.get(artifact.name.as_str())?)))
+    }
+
+    /// Whether `lab.lock` holds just this.
+    pub(super) fn locked(&self, lock: &LabLock) -> bool {
+        lock.holds_debian(&self.base(), &self.debian)
+            && self.contents().all(|(artifact, record)| {
+                lock.holds_artifact(artifact.name.as_str(), artifact.arch, record)
+            })
+    }
+
+    /// Compares it with `lab.lock`.
+    pub(super) fn check(&self, lock: &LabLock) -> Result<(), ImageError> {
+        lock.check_debian(&self.base(), &self.debian)?;
+        self.contents().try_for_each(|(artifact, record)| {
+            lock.check_artifact(artifact.name.as_str(), artifact.arch, record)
+        })
+    }
+
+    /// Compares it with `lab.lock` and records what is new. Nothing is recorded if anything
+    /// differs.
+    fn lock(&self, lock: &LabLock) -> Result<(), ImageError> {
+        self.check(lock)?;
+        lock.debian(&self.base(), &self.debian)?;
+        self.contents().try_for_each(|(artifact, record)| {
+            lock.artifact(artifact.name.as_str(), artifact.arch, record)
+        })
+    }
 }

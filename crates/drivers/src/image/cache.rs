@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::ImageError;
+use super::program;
 use super::recipe::{Recipe, Source, arch_word};
 use super::source::{self, Fetched};
 
@@ -88,21 +89,45 @@ impl Cache {
         if let Some(stored) = self.find(recipe, how.arch) {
             return Ok(stored);
         }
-        // Whatever an earlier attempt left is of no use, except partial downloads, which
-        // `source::release` keeps elsewhere.
-        let fresh = folder.with_extension("new");
-        remove_tree(&fresh)?;
-        fs::create_dir_all(&fresh).map_err(ImageError::io("creating", &fresh))?;
-        let fetched = self.fetch(recipe, how, &fresh)?;
+        sweep(&self.root)?;
+        let what = format!("{} {}", recipe.name, recipe.version);
+        program::require_space(&what, &self.root, recipe.bytes())?;
+        let fresh = beside(&folder, "new");
+        match self.make(recipe, how, &fresh) {
+            Ok(record) => {
+                remove_tree(&folder)?;
+                store(&fresh, &folder)?;
+                Ok(Stored { folder, record })
+            }
+            Err(error) => {
+                let error = error.explain_space(&what, &self.root, recipe.bytes());
+                // The error that counts is the first one; what is left here is swept later.
+                let _ = remove_tree(&fresh);
+                Err(error)
+            }
+        }
+    }
+
+    fn make(
+        &self,
+        recipe: &Recipe,
+        how: &Fetching<'_>,
+        fresh: &Path,
+    ) -> Result<Record, ImageError> {
+        let fetched = self.fetch(recipe, how, fresh)?;
+        if let Some(file) = recipe.files.iter().find(|file| !fresh.join(file).is_file()) {
+            return Err(ImageError::NoSource {
+                what: format!("{} {}", recipe.name, recipe.version),
+                tried: vec![format!("{} did not give {file}", fetched.from)],
+            });
+        }
         let record = Record {
             version: recipe.version.clone(),
             source: fetched.from,
-            sha256: seal(&fresh)?,
+            sha256: seal(fresh)?,
         };
-        write_record(&fresh, &record)?;
-        remove_tree(&folder)?;
-        fs::rename(&fresh, &folder).map_err(ImageError::io("storing", &folder))?;
-        Ok(Stored { folder, record })
+        write_record(fresh, &record)?;
+        Ok(record)
     }
 
     fn fetch(
@@ -113,13 +138,15 @@ impl Cache {
     ) -> Result<Fetched, ImageError> {
         let mut tried = Vec::new();
         if let Some(offline) = how.offline {
-            match source::offline::fetch(recipe, offline, into) {
-                Ok(Some(fetched)) => return Ok(fetched),
-                Ok(None) => tried.push(format!("{} does not hold it", offline.display())),
-                Err(error) => return Err(error),
+            empty(into)?;
+            match source::offline::fetch(recipe, how.arch, offline, into)? {
+                Some(fetched) => return Ok(fetched),
+                None => tried.push(format!("{} does not hold it", offline.display())),
             }
         }
         for place in &recipe.sources {
+            // Nothing of a source that failed must be taken for a part of the next one.
+            empty(into)?;
             let result = match place {
                 Source::Release(files) => {
                     source::release::fetch(files, &self.root.join("partial"), how, into)
@@ -152,15 +179,19 @@ impl Cache {
     }
 }
 
+/// A path beside another one: `beside("a-1.2", "lock")` is `a-1.2.lock`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
 /// Waits until no other process makes that folder; the turn ends when it is dropped, or with us.
 pub(super) fn take_turn(folder: &Path, how: &Fetching<'_>) -> Result<Flock<File>, ImageError> {
-    let path = folder.with_extension("lock");
-    let mut file = File::create(&path).map_err(ImageError::io("creating", &path))?;
     loop {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(lock),
-            Err((back, nix::errno::Errno::EWOULDBLOCK)) => file = back,
-            Err((_, errno)) => return Err(ImageError::io("locking", &path)(errno.into())),
+        if let Some(turn) = try_turn(folder)? {
+            return Ok(turn);
         }
         (how.doing)("waiting for another steading that makes the same");
         if (how.stop)() {
@@ -168,6 +199,48 @@ pub(super) fn take_turn(folder: &Path, how: &Fetching<'_>) -> Result<Flock<File>
         }
         std::thread::sleep(std::time::Duration::from_millis(300));
     }
+}
+
+fn try_turn(folder: &Path) -> Result<Option<Flock<File>>, ImageError> {
+    let path = beside(folder, "lock");
+    let file = File::create(&path).map_err(ImageError::io("creating", &path))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(turn) => Ok(Some(turn)),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(ImageError::io("locking", &path)(errno.into())),
+    }
+}
+
+/// Removes what killed builds left. Their processes and mounts died with them; whoever still
+/// builds holds the turn.
+pub(super) fn sweep(root: &Path) -> Result<(), ImageError> {
+    let entries = fs::read_dir(root).map_err(ImageError::io("reading", root))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|e| e == "new") && path.is_dir() {
+            let folder = path.with_extension("");
+            // Our own turn is taken already, and what is left of our own build is not locked
+            // against us: `empty` removes it.
+            if let Some(_turn) = try_turn(&folder)? {
+                remove_tree(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder that is there and holds nothing.
+pub(super) fn empty(folder: &Path) -> Result<(), ImageError> {
+    remove_tree(folder)?;
+    fs::create_dir_all(folder).map_err(ImageError::io("creating", folder))
+}
+
+/// Gives a finished folder its final name, on disk too.
+pub(super) fn store(fresh: &Path, folder: &Path) -> Result<(), ImageError> {
+    fs::rename(fresh, folder).map_err(ImageError::io("storing", folder))?;
+    let root = folder.parent().unwrap_or(folder);
+    File::open(root)
+        .and_then(|root| root.sync_all())
+        .map_err(ImageError::io("storing", folder))
 }
 
 /// Gives every file its final mode, puts it on disk and takes its digest.
@@ -233,3 +306,7 @@ pub(super) fn remove_tree(path: &Path) -> Result<(), ImageError> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use driver::{DriverError, ErrorKind};
 
+use super::program::free_space;
+
 /// An error about artifacts or images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,6 +32,18 @@ pub enum ImageError {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// A disk has too little room.
+    #[error("{what} needs {} MB in {}, which has {} MB free", needed / 1_000_000, path.display(), free / 1_000_000)]
+    Space {
+        /// What needs it.
+        what: String,
+        /// Where.
+        path: PathBuf,
+        /// About how much it needs, in bytes.
+        needed: u64,
+        /// How much there is.
+        free: u64,
     },
     /// A program that is needed could not be started.
     #[error("running {program}")]
@@ -110,20 +124,43 @@ impl ImageError {
         }
     }
 
-    fn advice(&self) -> Option<String> {
+    /// Whether it came about because a disk is full.
+    fn disk_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            // Written with a capital by C programs, without by Go programs.
+            Self::Program { last, .. } => last
+                .to_ascii_lowercase()
+                .contains("no space left on device"),
+            _ => false,
+        }
+    }
+
+    /// Says where and how much, where it was the disk of `folder` that became full. Another disk
+    /// (that of Go's build cache, say) is named by the message itself.
+    pub(super) fn explain_space(self, what: &str, folder: &Path, needed: u64) -> Self {
+        match free_space(folder) {
+            Ok(free) if free < needed && self.disk_full() => Self::Space {
+                what: what.to_owned(),
+                path: folder.to_owned(),
+                needed,
+                free,
+            },
+            Ok(_) | Err(_) => self,
+        }
+    }
+
+    /// What the user can do.
+    pub(super) fn advice(&self) -> Option<String> {
         match self {
             Self::Differs { .. } => Some(
                 "if the change is wanted, delete that entry from lab.lock and run again".to_owned(),
             ),
-            Self::Io { source, path, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                Some(format!(
-                    "make space on the file system of {} and run again",
-                    path.display()
-                ))
-            }
-            Self::Program { last, .. } if last.contains("No space left on device") => {
-                Some("make space on the disk and run again; it goes on from there".to_owned())
-            }
+            Self::Space { path, .. } => Some(format!(
+                "make space on the file system of {} and run again; nothing half made was kept",
+                path.display()
+            )),
+            full if full.disk_full() => Some("make space there and run again".to_owned()),
             Self::Start { program, source } if source.kind() == io::ErrorKind::NotFound => Some(
                 format!("install {program}; ./quickstart installs all that is needed"),
             ),

@@ -17,6 +17,7 @@ mod cache;
 mod error;
 mod lab_lock;
 mod oci;
+mod program;
 pub mod recipe;
 mod rootfs;
 mod source;
@@ -25,7 +26,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use driver::{Driver, DriverError, Precheck, Scope, StepContext};
+use driver::{Driver, DriverError, Precheck, Refusal, Scope, StepContext};
 use model::inventory::Observed;
 use model::plan::Step;
 use model::resource::{Address, Artifact, Kind, NodeImage, Resource, Spec};
@@ -63,7 +64,8 @@ impl ImageDriver {
             stop: &stop,
         };
         let stored = self.cache.obtain(&recipe, &how)?;
-        self.lock.artifact(&recipe.name, &stored.record)
+        self.lock
+            .artifact(&recipe.name, artifact.arch, &stored.record)
     }
 
     fn build(&self, image: &NodeImage, context: &StepContext<'_>) -> Result<(), ImageError> {
@@ -78,26 +80,82 @@ impl ImageDriver {
         build::build(image, &self.paths.images, &self.cache, &self.lock, &how)
     }
 
+    /// Looks for a thing. What is in the cache but not recorded in this lab's lock is not there
+    /// for this lab: applying it records it, or finds that it differs.
     fn see(&self, resource: &Resource) -> Option<Observed> {
+        let seen = || Observed::ours(Some(resource.digest()), Some(resource.spec.clone()));
         match &resource.spec {
             Spec::Artifact(artifact) => {
                 let recipe = Recipe::find(artifact.name.as_str()).ok()?;
-                let stored = self.cache.find(&recipe, artifact.arch)?;
-                Some(
-                    Observed::ours(Some(resource.digest()), Some(resource.spec.clone()))
-                        .fact("source", stored.record.source),
-                )
+                let record = self.cache.find(&recipe, artifact.arch)?.record;
+                self.lock
+                    .holds_artifact(&recipe.name, artifact.arch, &record)
+                    .then(|| seen().fact("source", record.source))
             }
             Spec::Image(image) => {
                 let folder = build::folder(&self.paths.images, image);
-                folder.join("image.json").is_file().then(|| {
-                    Observed::ours(Some(resource.digest()), Some(resource.spec.clone()))
-                        .fact("folder", folder.display().to_string())
+                build::read_record(&folder)?
+                    .locked(&self.lock)
+                    .then(|| seen().fact("folder", folder.display().to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Finds what differs from this lab's lock before anything is written.
+    fn check(&self, resource: &Resource) -> Result<(), ImageError> {
+        match &resource.spec {
+            Spec::Artifact(artifact) => {
+                let recipe = Recipe::find(artifact.name.as_str())?;
+                let Some(stored) = self.cache.find(&recipe, artifact.arch) else {
+                    return Ok(());
+                };
+                self.lock
+                    .check_artifact(&recipe.name, artifact.arch, &stored.record)
+            }
+            Spec::Image(image) => build::read_record(&build::folder(&self.paths.images, image))
+                .map_or(Ok(()), |record| record.check(&self.lock)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a step would bring in: nothing if it is in the cache of this machine already, else
+    /// about how large it is and about how long a build takes, for people.
+    #[must_use]
+    pub fn cost(&self, resource: &Resource) -> Option<Cost> {
+        match &resource.spec {
+            Spec::Artifact(artifact) => {
+                let recipe = Recipe::find(artifact.name.as_str()).ok()?;
+                if self.cache.find(&recipe, artifact.arch).is_some() {
+                    return None;
+                }
+                Some(Cost {
+                    size: recipe.size,
+                    build_time: recipe.build_time,
+                })
+            }
+            Spec::Image(image) => {
+                let folder = build::folder(&self.paths.images, image);
+                if build::read_record(&folder).is_some() {
+                    return None;
+                }
+                Some(Cost {
+                    size: "1000 MB".to_owned(),
+                    build_time: "90 s".to_owned(),
                 })
             }
             _ => None,
         }
     }
+}
+
+/// What it costs to bring something in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost {
+    /// About how large it is.
+    pub size: String,
+    /// About how long a build takes on two cores.
+    pub build_time: String,
 }
 
 /// The folder of a node image below the folder of all images.
@@ -123,6 +181,15 @@ impl Driver for ImageDriver {
     }
 
     fn precheck(&self, step: &Step, _: &StepContext<'_>) -> Result<Precheck, DriverError> {
+        if let Err(error) = self.check(&step.resource) {
+            return match error {
+                ImageError::Differs { .. } => Ok(Precheck::Refused(Refusal {
+                    found: error.to_string(),
+                    hint: error.advice().unwrap_or_default(),
+                })),
+                other => Err(other.into()),
+            };
+        }
         Ok(match self.see(&step.resource) {
             Some(_) => Precheck::Done,
             None => Precheck::Ready,
@@ -147,4 +214,17 @@ impl Driver for ImageDriver {
         // Both are caches that all labs share; they belong to no lab.
         Ok(())
     }
+}
+
+/// A program of an artifact in the cache, if it is there.
+#[must_use]
+pub fn find_program(
+    paths: &HostPaths,
+    recipe: &Recipe,
+    arch: model::lab::Arch,
+    program: &str,
+) -> Option<std::path::PathBuf> {
+    let stored = Cache::new(&paths.cache).find(recipe, arch)?;
+    let path = stored.folder.join(program);
+    path.exists().then_some(path)
 }

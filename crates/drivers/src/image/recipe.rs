@@ -25,7 +25,7 @@ pub struct Recipe {
     pub version: String,
     /// What it is, for people.
     pub about: String,
-    /// About how large it is.
+    /// About how large it is: `167 MB`.
     pub size: String,
     /// About how long a build takes on two cores.
     pub build_time: String,
@@ -136,6 +136,12 @@ impl Recipe {
         read(&ARTIFACTS, name)
     }
 
+    /// About how many bytes it needs while it is made.
+    pub(super) fn bytes(&self) -> u64 {
+        let megabytes = self.size.strip_suffix(" MB").and_then(|n| n.parse().ok());
+        megabytes.unwrap_or(0_u64) * 1_000_000
+    }
+
     /// The digest of all that decides what comes out: the recipe, and the sources if it is built.
     #[must_use]
     pub fn digest(&self, arch: Arch) -> Digest {
@@ -199,6 +205,18 @@ mod tests {
             let recipe = Recipe::find(name).unwrap();
             assert_eq!(recipe.name, name);
             assert!(!recipe.sources.is_empty(), "{name} comes from nowhere");
+            assert!(recipe.bytes() > 0, "{name}: {:?} is no size", recipe.size);
+            for source in &recipe.sources {
+                let Source::Release(files) = source else {
+                    continue;
+                };
+                for url in files.iter().flat_map(|file| [&file.url, &file.checksum]) {
+                    assert!(
+                        url.starts_with("https://"),
+                        "{url} could be changed on its way"
+                    );
+                }
+            }
             files.insert(recipe.name, recipe.files);
         }
         for file in IMAGES.files() {

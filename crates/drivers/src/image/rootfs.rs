@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::ImageError;
 use super::cache::{Fetching, Stored};
+use super::program;
 use super::recipe::{ImageRecipe, arch_word};
 use crate::contained;
 
@@ -42,33 +43,14 @@ pub(super) fn debian(
     );
     argv.push(recipe.debian.clone());
     argv.push(root.display().to_string());
-    let mut count = 0_u32;
-    let mut tell = |line: &str| {
-        count += 1;
-        (how.doing)(&format!(
+    let mut text = |line: &str| {
+        Some(format!(
             "installing Debian {}: {}",
             recipe.debian,
             clean(line)
-        ));
+        ))
     };
-    let finished =
-        contained::run(contained::command(&argv), how.stop, &mut tell).map_err(|source| {
-            ImageError::Start {
-                program: "mmdebstrap".to_owned(),
-                source,
-            }
-        })?;
-    if (how.stop)() {
-        return Err(ImageError::Interrupted);
-    }
-    if !finished.status.success() {
-        return Err(ImageError::Program {
-            program: "mmdebstrap".to_owned(),
-            ended: finished.status.to_string(),
-            last: finished.last.join("\n"),
-        });
-    }
-    Ok(())
+    program::run("mmdebstrap", contained::command(&argv), how, &mut text)
 }
 
 /// A progress line without control characters, cut to a width that fits a terminal.
@@ -78,18 +60,14 @@ fn clean(line: &str) -> String {
 
 /// The versions of all packages in the root file system.
 pub(super) fn versions(root: &Path) -> Result<BTreeMap<String, String>, ImageError> {
-    let output = Command::new("dpkg-query")
+    let mut command = Command::new("dpkg-query");
+    command
         .arg(format!(
             "--admindir={}",
             root.join("var/lib/dpkg").display()
         ))
-        .args(["--show", "--showformat=${Package} ${Version}\n"])
-        .output()
-        .map_err(|source| ImageError::Start {
-            program: "dpkg-query".to_owned(),
-            source,
-        })?;
-    Ok(String::from_utf8_lossy(&output.stdout)
+        .args(["--show", "--showformat=${Package} ${Version}\n"]);
+    Ok(program::output("dpkg-query", &mut command)?
         .lines()
         .filter_map(|line| line.split_once(' '))
         .map(|(name, version)| (name.to_owned(), version.to_owned()))
@@ -133,15 +111,9 @@ pub(super) fn find<'a>(
 
 /// The shared libraries of a program inside the root file system, by its own dynamic loader.
 pub(super) fn libraries(root: &Path, program: &str) -> Result<Vec<String>, ImageError> {
-    let output = Command::new("chroot")
-        .arg(root)
-        .args(["/usr/bin/ldd", program])
-        .output()
-        .map_err(|source| ImageError::Start {
-            program: "chroot".to_owned(),
-            source,
-        })?;
-    Ok(String::from_utf8_lossy(&output.stdout)
+    let mut command = Command::new("chroot");
+    command.arg(root).args(["/usr/bin/ldd", program]);
+    Ok(program::output("ldd", &mut command)?
         .lines()
         .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
         .map(str::to_owned)

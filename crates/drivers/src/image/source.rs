@@ -1,6 +1,7 @@
 //! Where artifacts come from: an offline folder, the publisher's release, a build.
 
 pub(super) mod build;
+mod download;
 pub(super) mod offline;
 pub(super) mod release;
 

@@ -12,7 +12,12 @@ use super::Fetched;
 use crate::contained;
 use crate::image::ImageError;
 use crate::image::cache::{Fetching, remove_tree};
+use crate::image::program;
 use crate::image::recipe::{CBuild, GoBuild, NODE, arch_word};
+
+/// The installed toolchain builds, if it is as new as `go.mod` asks for; else Go fetches the one
+/// that `go.mod` names, checked by the checksum database like a module.
+const TOOLCHAIN: &str = "auto";
 
 /// Builds a Go program.
 pub(in crate::image) fn go(
@@ -21,7 +26,7 @@ pub(in crate::image) fn go(
     into: &Path,
 ) -> Result<Fetched, ImageError> {
     let sources = unpack(into)?;
-    let version = go_version()?;
+    let version = go_version(&sources)?;
     let output = into.join(&build.output);
     let mut argv = vec![
         "go".to_owned(),
@@ -44,19 +49,21 @@ pub(in crate::image) fn go(
         .env("CGO_ENABLED", if build.cgo { "1" } else { "0" })
         .env("GOOS", "linux")
         .env("GOARCH", arch_word(how.arch))
-        // The toolchain that is installed is the one that builds: none is downloaded.
-        .env("GOTOOLCHAIN", "local")
+        .env("GOTOOLCHAIN", TOOLCHAIN)
         .env_remove("GOFLAGS");
     let mut packages = 0_u32;
-    let mut tell = |line: &str| {
+    let mut text = |line: &str| {
         if line.starts_with("go: downloading ") {
-            (how.doing)(line.trim_start_matches("go: "));
-        } else if !line.contains(' ') {
+            Some(line.trim_start_matches("go: ").to_owned())
+        } else if line.contains(' ') {
+            None
+        } else {
             packages += 1;
-            (how.doing)(&format!("compiling package {packages}, {line}"));
+            Some(format!("compiling package {packages}, {line}"))
         }
     };
-    finish("go build", command, how, &mut tell)?;
+    (how.doing)("looking at what is compiled already");
+    program::run("go build", command, how, &mut text)?;
     remove_tree(&sources)?;
     for link in &build.links {
         let path = into.join(link);
@@ -86,33 +93,10 @@ pub(in crate::image) fn c(
         &output,
         &file,
     ];
-    finish("cc", contained::command(&argv), how, &mut |_| {})?;
+    program::run("cc", contained::command(&argv), how, &mut program::silent)?;
     remove_tree(&sources)?;
     Ok(Fetched {
         from: "built with the system's C compiler".to_owned(),
-    })
-}
-
-fn finish(
-    name: &str,
-    command: Command,
-    how: &Fetching<'_>,
-    line: &mut dyn FnMut(&str),
-) -> Result<(), ImageError> {
-    let finished = contained::run(command, how.stop, line).map_err(|source| ImageError::Start {
-        program: name.to_owned(),
-        source,
-    })?;
-    if (how.stop)() {
-        return Err(ImageError::Interrupted);
-    }
-    if finished.status.success() {
-        return Ok(());
-    }
-    Err(ImageError::Program {
-        program: name.to_owned(),
-        ended: finished.status.to_string(),
-        last: finished.last.join("\n"),
     })
 }
 
@@ -137,14 +121,12 @@ fn unpack_dir(dir: &Dir<'_>, to: &Path) -> Result<(), ImageError> {
     Ok(())
 }
 
-fn go_version() -> Result<String, ImageError> {
-    let output = Command::new("go")
+/// The version that builds these modules.
+fn go_version(sources: &Path) -> Result<String, ImageError> {
+    let mut command = Command::new("go");
+    command
         .args(["env", "GOVERSION"])
-        .env("GOTOOLCHAIN", "local")
-        .output()
-        .map_err(|source| ImageError::Start {
-            program: "go".to_owned(),
-            source,
-        })?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .env("GOTOOLCHAIN", TOOLCHAIN)
+        .current_dir(sources);
+    Ok(program::output("go env", &mut command)?.trim().to_owned())
 }

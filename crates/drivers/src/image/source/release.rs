@@ -1,16 +1,15 @@
-//! The publisher's release, over HTTPS, checked against the publisher's checksums. Downloads go on
-//! where an earlier attempt stopped.
+//! The publisher's release, over HTTPS, checked against the publisher's checksums.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
 use model::digest::Digest;
 
 use super::Fetched;
+use super::download::download;
 use crate::image::ImageError;
-use crate::image::cache::{Fetching, sha256};
+use crate::image::cache::{Fetching, sha256, take_turn};
 use crate::image::recipe::{ReleaseFile, arch_word};
 
 /// How long a publisher that cannot be reached may keep us from the next source.
@@ -18,7 +17,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// No checksum file is larger.
 const CHECKSUM_SIZE: u64 = 1 << 20;
 
-/// Downloads all files of a release.
+/// Downloads all files of a release. Those that are whole are kept in `partial` until all are, so
+/// that an interrupted release goes on with the file that was cut off.
 pub(in crate::image) fn fetch(
     files: &[ReleaseFile],
     partial: &Path,
@@ -34,29 +34,62 @@ pub(in crate::image) fn fetch(
     );
     fs::create_dir_all(partial).map_err(ImageError::io("creating", partial))?;
     let arch = arch_word(how.arch);
+    let mut whole = Vec::new();
     for file in files {
         let url = file.url.replace("{arch}", arch);
         let checksum = file.checksum.replace("{arch}", arch);
+        (how.doing)(&format!("looking for {url}"));
         let expected = published_sum(&agent, &checksum, &url)?;
-        let whole = download(&agent, &url, partial, how)?;
-        let found = sha256(&whole)?;
-        if found != expected {
-            // It must not be gone on with the next time.
-            fs::remove_file(&whole).map_err(ImageError::io("removing", &whole))?;
-            return Err(ImageError::Checksum {
-                url,
-                expected,
-                found,
-            });
-        }
-        place(file, arch, &whole, into)?;
+        let path = partial.join(Digest::of_bytes(url.as_bytes()).as_str());
+        // Another recipe may name the same file.
+        let turn = take_turn(&path, how)?;
+        complete(&agent, &url, &expected, &path, how)?;
+        whole.push((file, path, turn));
+    }
+    for (file, path, _turn) in &whole {
+        place(file, arch, path, into)?;
     }
     Ok(Fetched {
         from: "release".to_owned(),
     })
 }
 
-fn failed(url: &str) -> impl FnOnce(ureq::Error) -> ImageError + '_ {
+/// Makes the file whole and right, going on with what an earlier attempt left.
+fn complete(
+    agent: &ureq::Agent,
+    url: &str,
+    expected: &str,
+    path: &Path,
+    how: &Fetching<'_>,
+) -> Result<(), ImageError> {
+    let left = path.exists();
+    if left && sha256(path)? == expected {
+        return Ok(());
+    }
+    download(agent, url, path, how)?;
+    let mut found = sha256(path)?;
+    if left && found != expected {
+        // What was left may have been a part of something else: once more, from the start.
+        remove(path)?;
+        download(agent, url, path, how)?;
+        found = sha256(path)?;
+    }
+    if found == expected {
+        return Ok(());
+    }
+    remove(path)?;
+    Err(ImageError::Checksum {
+        url: url.to_owned(),
+        expected: expected.to_owned(),
+        found,
+    })
+}
+
+fn remove(path: &Path) -> Result<(), ImageError> {
+    fs::remove_file(path).map_err(ImageError::io("removing", path))
+}
+
+pub(super) fn failed(url: &str) -> impl FnOnce(ureq::Error) -> ImageError + '_ {
     move |error| ImageError::Download {
         url: url.to_owned(),
         why: error.to_string(),
@@ -91,55 +124,6 @@ fn find_sum(text: &str, name: &str) -> Option<String> {
     named.or_else(alone).map(str::to_ascii_lowercase)
 }
 
-fn download(
-    agent: &ureq::Agent,
-    url: &str,
-    partial: &Path,
-    how: &Fetching<'_>,
-) -> Result<PathBuf, ImageError> {
-    let path = partial.join(Digest::of_bytes(url.as_bytes()).as_str());
-    let have = fs::metadata(&path).map_or(0, |data| data.len());
-    let mut request = agent.get(url);
-    if have > 0 {
-        request = request.header("range", format!("bytes={have}-"));
-    }
-    let answer = match request.call() {
-        // It was whole already.
-        Err(ureq::Error::StatusCode(416)) => return Ok(path),
-        other => other.map_err(failed(url))?,
-    };
-    let goes_on = answer.status() == 206;
-    let mut file = if goes_on {
-        OpenOptions::new().append(true).open(&path)
-    } else {
-        File::create(&path)
-    }
-    .map_err(ImageError::io("opening", &path))?;
-    let mut done = if goes_on { have } else { 0 };
-    let mut body = answer.into_body().into_reader();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        if (how.stop)() {
-            return Err(ImageError::Interrupted);
-        }
-        let n = body
-            .read(&mut buffer)
-            .map_err(|error| ImageError::Download {
-                url: url.to_owned(),
-                why: error.to_string(),
-            })?;
-        if n == 0 {
-            break;
-        }
-        file.write_all(buffer.get(..n).unwrap_or_default())
-            .map_err(ImageError::io("writing", &path))?;
-        done += n as u64;
-        (how.doing)(&format!("downloading {url}, {} MB", done / 1_000_000));
-    }
-    file.sync_all().map_err(ImageError::io("writing", &path))?;
-    Ok(path)
-}
-
 fn place(file: &ReleaseFile, arch: &str, whole: &Path, into: &Path) -> Result<(), ImageError> {
     if let Some(name) = &file.file {
         let target = into.join(name);
@@ -151,6 +135,7 @@ fn place(file: &ReleaseFile, arch: &str, whole: &Path, into: &Path) -> Result<()
     for entry in archive.entries().map_err(unpacking())? {
         let mut entry = entry.map_err(unpacking())?;
         let inside = entry.path().map_err(unpacking())?.into_owned();
+        let inside = inside.strip_prefix("./").unwrap_or(&inside);
         let wanted = file
             .extract
             .iter()
@@ -167,5 +152,9 @@ fn place(file: &ReleaseFile, arch: &str, whole: &Path, into: &Path) -> Result<()
             why: format!("the archive does not hold {name}"),
         });
     }
-    fs::remove_file(whole).map_err(ImageError::io("removing", whole))
+    remove(whole)
 }
+
+#[cfg(test)]
+#[path = "release_tests.rs"]
+mod tests;
