@@ -155,13 +155,17 @@ fn seconds(stamp: &str) -> Option<i64> {
     i64::try_from(label.checked_sub(1 << 62)?).ok()
 }
 
-/// Starts the services of a machine that are down.
-pub(super) fn start_services(scope: &Scope, node: &Name) -> Result<(), driver::DriverError> {
-    let folders = SERVICES.map(|name| format!("{}/{name}", seed::SERVICES));
-    // One after the other inside: a service that the supervisor has not found yet starts anyway.
-    let script = "for folder; do s6-svc -u \"$folder\"; done";
-    let words = ["sh", "-c", script, "start"].into_iter();
-    let argv = words.chain(folders.iter().map(String::as_str));
+/// Starts the services of a machine that are down; `anew`: kubelet also where it runs.
+pub(super) fn start_services(
+    scope: &Scope,
+    node: &Name,
+    anew: bool,
+) -> Result<(), driver::DriverError> {
+    // A service that the supervisor has not found yet starts anyway.
+    let script = r#"for name in containerd kubelet; do s6-svc -u "$1/$name"; done
+[ "$2" = false ] || s6-svc -r "$1/kubelet""#;
+    let anew = anew.to_string();
+    let argv = ["sh", "-c", script, "start", seed::SERVICES, &anew];
     Containers.run(scope, node, &MachineCommand::new(argv, LIMIT), &mut |_| {})?;
     Ok(())
 }

@@ -47,10 +47,13 @@ pub(super) fn apply(
     record::write(&folder, &record)?;
     context.check_interrupted()?;
     context.doing("starting its supervisor");
+    let ran = Containers::first_process(scope, node).is_some();
     start(paths, spec, step, context)?;
-    link(node, spec, context)?;
+    let linked = link(node, spec, context)?;
     tell_hosts(node, spec, scope)?;
-    health::start_services(scope, node)?;
+    // What the link carried was lost with it, and programs that cannot do without have been put
+    // off longer and longer. A kubelet started anew starts them at once, and touches no other.
+    health::start_services(scope, node, ran && linked)?;
     wait_for_runtime(node, context)?;
     record.digest = Some(step.inputs.clone());
     record::write(&folder, &record)
@@ -93,7 +96,8 @@ fn tell_hosts(node: &Name, spec: &NodeMachine, scope: &Scope) -> Result<(), Driv
     Containers.write(scope, node, path, wanted.as_bytes(), 0o644)
 }
 
-fn link(node: &Name, spec: &NodeMachine, context: &StepContext<'_>) -> Result<(), DriverError> {
+/// Links the machine to its network; answers whether the link had to be made.
+fn link(node: &Name, spec: &NodeMachine, context: &StepContext<'_>) -> Result<bool, DriverError> {
     let scope = context.scope;
     let failed = |cause: String| {
         DriverError::new(format!("linking {node} to network {}", spec.network)).caused_by(cause)

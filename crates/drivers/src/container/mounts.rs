@@ -226,8 +226,6 @@ fn processes(proc: &Path, shown: &Path) -> io::Result<()> {
         bind(&sysrq, &sysrq)?;
         read_only(&sysrq)?;
     }
-    // A new network namespace takes this from the host; Kubernetes routes on every node.
-    fs::write(settings.join("net/ipv4/ip_forward"), "1")?;
     let values = shown.join("settings");
     fs::create_dir_all(&values)?;
     for (name, value) in SETTINGS {

@@ -182,18 +182,21 @@ fn port_name(scope: &Scope, node: &Name) -> String {
 }
 
 /// Links a node to its network: both ends are made in the namespaces that they belong to.
-/// What is linked already is only brought up to the declaration.
+/// What is linked already is only brought up to the declaration. Answers whether the link was made.
 pub(super) fn attach(
     scope: &Scope,
     node: &Name,
     spec: &NodeMachine,
     holder: i32,
     machine: i32,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let port = port_name(scope, node);
     let (mtu, pid) = (spec.mtu.to_string(), machine.to_string());
-    if ip_in(machine, &["link", "show", LINK]).is_err() {
-        // An end without its other half, from a machine that is no more.
+    let missing = |pid: i32, link: &str| ip_in(pid, &["link", "show", link]).is_err();
+    let made = missing(machine, LINK) || missing(holder, &port);
+    if made {
+        // An end without its other half, in another namespace or from a machine that is no more.
+        let _ = ip_in(machine, &["link", "delete", LINK]);
         let _ = ip_in(holder, &["link", "delete", &port]);
         ip_in(
             holder,
@@ -209,7 +212,15 @@ pub(super) fn attach(
     ip_in(machine, &["link", "set", LINK, "mtu", &mtu, "up"])?;
     ip_in(machine, &["address", "replace", &address, "dev", LINK])?;
     ip_in(machine, &["route", "replace", "default", "via", &gateway])?;
-    Ok(())
+    Ok(made)
+}
+
+/// What is wrong with the lab's end of a machine's link, if anything.
+pub(super) fn port_fault(scope: &Scope, node: &Name, holder: i32) -> Option<String> {
+    let port = port_name(scope, node);
+    let told = ip_in(holder, &["-o", "link", "show", "dev", &port]).unwrap_or_default();
+    let attached = told.contains(&format!(" master {BRIDGE} ")) && told.contains(",UP");
+    (!attached).then(|| "its network link leads nowhere".to_owned())
 }
 
 /// What is wrong with a network that is held, and why, if anything.

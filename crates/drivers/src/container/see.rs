@@ -54,6 +54,11 @@ pub(super) fn all(
         .chain(processes.keys().cloned())
         .filter(|address| address.kind == Kind::Machine)
         .collect();
+    let holders: BTreeMap<Name, i32> = processes
+        .iter()
+        .filter(|(address, _)| address.kind == Kind::Network)
+        .filter_map(|(address, found)| Some((address.name.clone(), found.first()?.pid)))
+        .collect();
     // Looking into a machine takes some milliseconds each: look into all at once.
     std::thread::scope(|threads| {
         let looks: Vec<_> = nodes
@@ -61,7 +66,9 @@ pub(super) fn all(
             .map(|address| {
                 let name = address.name.clone();
                 let processes = of(&address);
-                let look = threads.spawn(move || machine(machines, scope, &name, processes));
+                let holders = &holders;
+                let look =
+                    threads.spawn(move || machine(machines, scope, &name, processes, holders));
                 (address, look)
             })
             .collect();
@@ -91,7 +98,13 @@ fn folders(lab: &Path) -> Vec<Name> {
         .collect()
 }
 
-fn machine(machines: &Path, scope: &Scope, node: &Name, processes: &[Tagged]) -> Option<Observed> {
+fn machine(
+    machines: &Path,
+    scope: &Scope,
+    node: &Name,
+    processes: &[Tagged],
+    holders: &BTreeMap<Name, i32>,
+) -> Option<Observed> {
     let record = match record::look(&record::folder(machines, scope, node), scope) {
         Found::Foreign(found) => return Some(Observed::foreign(found)),
         Found::Ours(record) => *record,
@@ -113,7 +126,14 @@ fn machine(machines: &Path, scope: &Scope, node: &Name, processes: &[Tagged]) ->
         return Some(seen.fault("it does not run", None, Remedy::Repair));
     };
     let seen = seen.fact("pid", first.pid.to_string());
-    Some(health::examine(seen, scope, node, &record.spec))
+    let mut seen = health::examine(seen, scope, node, &record.spec);
+    // From inside, a link that is cut at its other end looks well.
+    if let (true, Some(holder)) = (seen.faults.is_empty(), holders.get(&record.spec.network))
+        && let Some(what) = network::port_fault(scope, node, *holder)
+    {
+        seen = seen.fault(what, None, Remedy::Repair);
+    }
+    Some(seen)
 }
 
 /// What is known of a network by the processes that stand for it, and by a look inside.

@@ -280,6 +280,16 @@ pub fn faults_are_named_and_mended(image: &Image) {
     }
     assert_eq!(lab.pid("machine/n1"), pid, "it went on running");
 
+    // Cut at the other end, which the machine itself does not see.
+    let bridge = lab.pid("network/lab");
+    let port = network_do(
+        &bridge,
+        "ip -o link show master lab | grep -o 'n[0-9a-f]*@' | tr -d @",
+    );
+    network_do(&bridge, &format!("ip link set {} nomaster", port.trim()));
+    assert_eq!(wait_for_faults(&lab), ["its network link leads nowhere"]);
+    mend(&lab);
+
     // The network's holder is killed, and with it every link.
     kill(&lab.pid("network/lab"));
     assert_eq!(wait_for_faults(&lab), ["its network link is gone"]);
@@ -303,6 +313,16 @@ pub fn faults_are_named_and_mended(image: &Image) {
     );
     lab.inside("n1", "cp /root/config.toml /etc/containerd/");
     teardown(&lab, &[&machine, &network]);
+}
+
+/// Runs a script in the network namespace of a process.
+fn network_do(pid: &str, script: &str) -> String {
+    let output = Command::new("nsenter")
+        .args(["--target", pid, "--net", "sh", "-c", script])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{script}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The faults of the machine, once there are any.

@@ -1,10 +1,9 @@
 //! The forwarding process.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use driver::Scope;
@@ -15,13 +14,18 @@ use nix::sched::{CloneFlags, setns};
 use super::{NAME, Order, dns};
 use crate::container::{cgroup, tags};
 
-/// How long one node may take to connect before the next is tried.
+/// How long one attempt may take to connect, and to ask for an address before.
 const CONNECT_LIMIT: Duration = Duration::from_millis(1000);
+/// When the next attempt is started beside one that has not come to an end. Inside a lab a
+/// connection takes a few milliseconds; one that takes longer leads to something that is away.
+const HEAD_START: Duration = Duration::from_millis(150);
 /// How often all nodes are tried. A Service sends every new connection to another pod, so a
 /// second attempt through the same node may meet a pod that lives.
 const ROUNDS: u32 = 4;
-/// The pause between two rounds.
-const PAUSE: Duration = Duration::from_millis(250);
+/// How often a Service's address is asked for: until it is known, and from then on.
+const ASK_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+/// The stack of threads that only carry bytes or wait, in bytes.
+const STACK: usize = 128 * 1024;
 
 /// `internal forward`.
 pub(in crate::container) fn serve() -> Result<i32, String> {
@@ -45,30 +49,36 @@ pub(in crate::container) fn serve() -> Result<i32, String> {
     let way = Arc::new(Way {
         scope,
         target: order.target,
-        known: Mutex::new(BTreeMap::new()),
+        known: Mutex::new(None),
         last: Mutex::new(None),
     });
+    if matches!(way.target, ForwardTarget::Service { .. }) {
+        let way = Arc::clone(&way);
+        spawn(move || way.keep_asking());
+    }
     for client in listener.incoming().flatten() {
         let way = Arc::clone(&way);
-        // A thread per connection: there are few, and each enters a namespace of its own.
-        let started = std::thread::Builder::new()
-            .stack_size(128 * 1024)
-            .spawn(move || carry(&way, client));
-        drop(started);
+        // A thread per connection: there are few.
+        spawn(move || carry(&way, client));
     }
     Ok(0)
+}
+
+/// Starts a thread. Where there can be none, its connection is closed with what it holds.
+fn spawn(work: impl FnOnce() + Send + 'static) {
+    drop(std::thread::Builder::new().stack_size(STACK).spawn(work));
 }
 
 struct Way {
     scope: Scope,
     target: ForwardTarget,
-    /// Addresses of Services as DNS last told, for when it does not answer.
-    known: Mutex<BTreeMap<String, Ipv4Addr>>,
+    /// The Service's address as DNS last told, for when it does not answer.
+    known: Mutex<Option<Ipv4Addr>>,
     /// The node that led there last time.
     last: Mutex<Option<Name>>,
 }
 
-fn carry(way: &Way, client: TcpStream) {
+fn carry(way: &Arc<Way>, client: TcpStream) {
     let Some(inside) = way.connect() else {
         // The client sees the connection closed, as from a server that is down.
         return;
@@ -77,7 +87,7 @@ fn carry(way: &Way, client: TcpStream) {
         return;
     };
     let back = std::thread::Builder::new()
-        .stack_size(128 * 1024)
+        .stack_size(STACK)
         .spawn(move || pump(from_inside, &client));
     pump(from_client, &inside);
     if let Ok(back) = back {
@@ -92,35 +102,46 @@ fn pump(mut from: TcpStream, mut to: &TcpStream) {
 }
 
 impl Way {
-    fn connect(&self) -> Option<TcpStream> {
+    /// Connects through whichever node leads there first.
+    fn connect(self: &Arc<Self>) -> Option<TcpStream> {
+        let (sender, results) = mpsc::channel();
         for round in 0..ROUNDS {
-            if round > 0 {
-                std::thread::sleep(PAUSE);
-            }
-            let processes = tags::find(&self.scope);
-            for node in self.nodes() {
-                let address = Address::new(Kind::Machine, node.clone());
-                let first = processes
-                    .get(&address)
-                    .and_then(|found| found.iter().find(|process| process.enterable()));
-                if let Some(stream) = first.and_then(|process| self.through(process.pid)) {
-                    *self.last() = Some(node);
-                    return Some(stream);
+            for (node, pid) in self.nodes() {
+                let (way, sender) = (Arc::clone(self), sender.clone());
+                // One that comes too late finds nobody to take it, and is closed.
+                spawn(move || drop(sender.send(way.through(pid, round > 0).map(|s| (s, node)))));
+                if let Ok(Some(found)) = results.recv_timeout(HEAD_START) {
+                    return Some(self.found(found));
                 }
             }
+            // Where every attempt fails at once, what they lead to is just being started anew.
+            std::thread::sleep(HEAD_START);
         }
-        None
+        drop(sender);
+        let last = results.iter().find_map(|found| found);
+        last.map(|found| self.found(found))
     }
 
-    /// The nodes to try, the one that led there last time first.
-    fn nodes(&self) -> Vec<Name> {
+    fn found(&self, (stream, node): (TcpStream, Name)) -> TcpStream {
+        *self.last() = Some(node);
+        stream
+    }
+
+    /// The nodes that run, each with its process 1; the one that led there last time first.
+    fn nodes(&self) -> Vec<(Name, i32)> {
         let nodes = match &self.target {
             ForwardTarget::Api { control_planes, .. } => control_planes,
             ForwardTarget::Service { nodes, .. } => nodes,
         };
-        let mut nodes: Vec<Name> = nodes.iter().cloned().collect();
+        let processes = tags::find(&self.scope);
+        let running = |node: &Name| {
+            let found = processes.get(&Address::new(Kind::Machine, node.clone()))?;
+            let first = found.iter().find(|process| process.enterable())?;
+            Some((node.clone(), first.pid))
+        };
+        let mut nodes: Vec<(Name, i32)> = nodes.iter().filter_map(running).collect();
         let last = self.last();
-        nodes.sort_by_key(|node| last.as_ref() != Some(node));
+        nodes.sort_by_key(|(node, _)| last.as_ref() != Some(node));
         nodes
     }
 
@@ -128,45 +149,67 @@ impl Way {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects from inside the network namespace of a process. Only a thread can enter one alone,
-    /// and it does not come back: so the thread is made for it.
-    fn through(&self, pid: i32) -> Option<TcpStream> {
-        let namespace = File::open(format!("/proc/{pid}/ns/net")).ok()?;
-        std::thread::scope(|threads| {
-            threads
-                .spawn(|| {
-                    setns(namespace, CloneFlags::CLONE_NEWNET).ok()?;
-                    let target = self.target_address()?;
-                    TcpStream::connect_timeout(&target, CONNECT_LIMIT).ok()
-                })
-                .join()
-                .ok()?
-        })
+    fn known(&self) -> MutexGuard<'_, Option<Ipv4Addr>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where to connect to, asked in the namespace of the calling thread.
-    fn target_address(&self) -> Option<SocketAddr> {
-        match &self.target {
-            ForwardTarget::Api { port, .. } => {
-                Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), *port))
+    /// Connects from inside the network namespace of a process, which the calling thread enters
+    /// for good: only a thread can enter one alone.
+    fn through(&self, pid: i32, ask: bool) -> Option<TcpStream> {
+        enter(pid)?;
+        let target = self.target_address(ask)?;
+        TcpStream::connect_timeout(&target, CONNECT_LIMIT).ok()
+    }
+
+    /// Where to connect to. `ask`: what is known already did not serve.
+    fn target_address(&self, ask: bool) -> Option<SocketAddr> {
+        let (ip, port) = match &self.target {
+            ForwardTarget::Api { port, .. } => (Ipv4Addr::LOCALHOST, *port),
+            ForwardTarget::Service { port, .. } => {
+                let known = *self.known();
+                let ip = if ask || known.is_none() {
+                    self.ask().or(known)?
+                } else {
+                    known?
+                };
+                (ip, *port)
             }
-            ForwardTarget::Service {
-                namespace,
-                service,
-                port,
-                dns,
-                domain,
-                ..
-            } => {
-                let name = format!("{service}.{namespace}.svc.{domain}");
-                let told = dns::look_up(*dns, &name, CONNECT_LIMIT);
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(found) = told {
-                    known.insert(name.clone(), found);
-                }
-                let address = *known.get(&name)?;
-                Some(SocketAddr::new(IpAddr::V4(address), *port))
-            }
+        };
+        Some(SocketAddr::new(IpAddr::V4(ip), port))
+    }
+
+    /// Asks DNS for the Service's address, in the network namespace of the calling thread.
+    fn ask(&self) -> Option<Ipv4Addr> {
+        let ForwardTarget::Service {
+            namespace,
+            service,
+            dns,
+            domain,
+            ..
+        } = &self.target
+        else {
+            return None;
+        };
+        let name = format!("{service}.{namespace}.svc.{domain}");
+        let told = dns::look_up(*dns, &name, CONNECT_LIMIT)?;
+        *self.known() = Some(told);
+        Some(told)
+    }
+
+    /// Keeps the Service's address known, so that it is when DNS does not answer.
+    fn keep_asking(&self) {
+        loop {
+            let told = self
+                .nodes()
+                .into_iter()
+                .find_map(|(_, pid)| enter(pid).and_then(|()| self.ask()));
+            std::thread::sleep(ASK_AGAIN[usize::from(told.is_some())]);
         }
     }
+}
+
+/// Enters the network namespace of a process with the calling thread.
+fn enter(pid: i32) -> Option<()> {
+    let namespace = File::open(format!("/proc/{pid}/ns/net")).ok()?;
+    setns(namespace, CloneFlags::CLONE_NEWNET).ok()
 }
