@@ -1,0 +1,49 @@
+# What this machine needs, for ./quickstart and ./test. Sourced by bash.
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Debian packages that the programs of this repository call, by the program that shows them.
+needed_packages() {
+  command -v ip >/dev/null || echo iproute2
+  command -v setpriv >/dev/null && command -v nsenter >/dev/null && command -v unshare >/dev/null || echo util-linux
+  command -v mmdebstrap >/dev/null || echo mmdebstrap
+  command -v gcc >/dev/null || echo gcc libc6-dev
+  command -v git >/dev/null || echo git
+  command -v curl >/dev/null || echo curl
+}
+
+# Runs a command as root: directly, or by sudo, which asks once.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  else
+    sudo env "PATH=$PATH" "HOME=$HOME" "$@"
+  fi
+}
+
+# Leaves with what to do unless root can be had: without a terminal nobody can answer sudo.
+need_root() {
+  [ "$(id -u)" = 0 ] && return
+  command -v sudo >/dev/null || die "this needs root and there is no sudo: run it as root"
+  sudo -n true 2>/dev/null && return
+  [ -t 0 ] || die "this needs root: run it as root, or once 'sudo -v' before it"
+  say "root is needed to install packages and to make the lab's namespaces"
+  sudo -v || die "without root there is no lab"
+}
+
+need_toolchains() {
+  command -v cargo >/dev/null || die "Rust is missing: install it (1.89 or newer) from https://rustup.rs and run this again"
+  command -v go >/dev/null || die "Go is missing: install it (1.26 or newer) from https://go.dev/dl and run this again"
+}
+
+install_packages() {
+  command -v apt-get >/dev/null || die "this script knows Debian and Ubuntu only; install yourself: $(needed_packages | tr '\n' ' ')"
+  local packages
+  packages=$(needed_packages)
+  [ -z "$packages" ] && return
+  say "installing Debian packages: $(echo $packages)"
+  as_root apt-get update -qq
+  # shellcheck disable=SC2086 # one word each
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >&2
+}
