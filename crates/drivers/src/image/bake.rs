@@ -91,6 +91,10 @@ fn tools_layer(tools: &[String], root: &Path) -> Result<Layer, ImageError> {
     for tool in tools {
         // Debian's iptables is a link to the program that knows several names.
         files.insert(inside(tool), Entry::File(real_file(root, tool)?));
+        if tool.starts_with("/etc/") {
+            // A table that a tool reads, not a program.
+            continue;
+        }
         for library in rootfs::libraries(root, tool)? {
             let file = real_file(root, &library)?;
             files.insert(inside(&library), Entry::File(file));
