@@ -222,6 +222,8 @@ impl Expansion<'_> {
             taints: derive::taints(self.lab, node),
         };
         let mut needs = BTreeSet::from([Address::new(Kind::Machine, name.clone())]);
+        // kubeadm's driver grants rights and labels nodes through it, and drains them.
+        needs.extend(api_forward_address(&node.cluster));
         if name != first {
             needs.insert(Address::new(Kind::Member, first.clone()));
         }
