@@ -129,10 +129,11 @@ fn follow(resource: &Resource, wanted: &Wanted<'_>, draft: &mut Draft) {
             .needs
             .iter()
             .find(|need| need.kind == Kind::Network && draft.decisions.contains_key(need)),
-        Kind::Member => resource
-            .needs
-            .iter()
-            .find(|need| need.kind == Kind::Machine && anew(need)),
+        // A cluster that is made anew knows none of its old nodes.
+        Kind::Member => resource.needs.iter().find(|need| {
+            let machine = need.kind == Kind::Machine && anew(need);
+            machine || (creates_cluster(need, wanted) && made_anew(need, draft))
+        }),
         // Objects live in etcd, on the member that created the cluster.
         Kind::Component | Kind::App => resource
             .needs

@@ -317,6 +317,25 @@ fn a_lost_control_plane_takes_the_objects_along() {
 }
 
 #[test]
+fn workers_join_again_where_the_cluster_is_made_anew() {
+    let lab = lab(1);
+    let mut inventory = standing(&lab);
+    inventory.things.remove(&address("machine/cp"));
+    let silent = Observed::unseen("the API does not answer");
+    inventory.things.insert(address("member/cp"), silent);
+    let what = "the API server does not answer";
+    fault(&mut inventory, "member/w1", what, Remedy::Wait);
+    let plan = planned(&lab, &inventory);
+    let step = plan
+        .steps
+        .iter()
+        .find(|step| step.address == address("member/w1"))
+        .unwrap();
+    assert_eq!(step.reason.to_string(), "follows member/cp");
+    assert!(step.needs.contains(&address("member/cp")));
+}
+
+#[test]
 fn what_is_not_ours_is_refused_and_left() {
     let lab = lab(1);
     let mut inventory = standing(&lab);
