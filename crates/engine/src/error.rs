@@ -1,8 +1,9 @@
 //! Why a run could not begin or go on.
 
-use driver::DriverError;
+use driver::{DriverError, Refusal};
 use model::name::Name;
 use model::plan::{Generation, Note};
+use model::resource::Address;
 use store::StoreError;
 
 /// An error of the engine.
@@ -40,6 +41,14 @@ pub enum EngineError {
     /// The world is not as it was when the plan was made.
     #[error("the world has moved since the plan was made")]
     Moved,
+    /// A step cannot begin here.
+    #[error("{address}: {}", refusal.found)]
+    Preflight {
+        /// Which.
+        address: Address,
+        /// Why, and what to do.
+        refusal: Refusal,
+    },
     /// The plan has a note that forbids it.
     #[error("{}: {}", .0.address, .0.text)]
     Refused(Note),
@@ -52,6 +61,7 @@ impl EngineError {
         match self {
             Self::Store(error) => error.hint(),
             Self::Observe { source, .. } => source.hint.clone(),
+            Self::Preflight { refusal, .. } => Some(refusal.hint.clone()),
             Self::Outdated { .. } | Self::Moved => {
                 Some("make a new plan: steading plan --out FILE".to_owned())
             }
@@ -64,7 +74,11 @@ impl EngineError {
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::OtherLab(_) | Self::Outdated { .. } | Self::Moved | Self::Refused(_)
+            Self::OtherLab(_)
+                | Self::Outdated { .. }
+                | Self::Moved
+                | Self::Preflight { .. }
+                | Self::Refused(_)
         )
     }
 }

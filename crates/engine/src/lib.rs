@@ -11,10 +11,10 @@ mod run_log;
 
 use std::sync::mpsc::Sender;
 
-use driver::{Cancel, Registry, Scope};
+use driver::{Cancel, Precheck, Registry, Scope};
 use model::event::Event;
 use model::inventory::Inventory;
-use model::plan::{Generation, Plan};
+use model::plan::{Action, Generation, Plan, Step};
 use model::resource::Resource;
 
 pub use apply::Report;
@@ -89,6 +89,37 @@ impl Engine<'_> {
         }
         if let Some(note) = plan.notes.iter().find(|note| note.refused) {
             return Err(EngineError::Refused(note.clone()));
+        }
+        Ok(())
+    }
+
+    /// Asks the drivers of all steps that could begin at once whether they can: what this host
+    /// lacks is told before anything is made. What cannot be found out now is found out then.
+    ///
+    /// # Errors
+    /// The first refusal, in the order of the plan.
+    pub fn preflight(&self, plan: &Plan) -> Result<(), EngineError> {
+        struct Silent;
+        impl driver::Progress for Silent {
+            fn doing(&self, _: &str) {}
+        }
+        let context = driver::StepContext {
+            scope: &self.scope,
+            generation: plan.parent.next(),
+            cancel: self.cancel,
+            progress: &Silent,
+        };
+        let first = |step: &&Step| step.needs.is_empty() && step.action != Action::Delete;
+        for step in plan.steps.iter().filter(first) {
+            let Some(driver) = self.registry.driver(step.address.kind) else {
+                continue;
+            };
+            if let Ok(Precheck::Refused(refusal)) = driver.precheck(step, &context) {
+                return Err(EngineError::Preflight {
+                    address: step.address.clone(),
+                    refusal,
+                });
+            }
         }
         Ok(())
     }

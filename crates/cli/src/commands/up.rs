@@ -127,6 +127,7 @@ impl<'a> Change<'a> {
         };
         self.show(&plan)?;
         engine.admit(&plan, generation, &inventory)?;
+        engine.preflight(&plan)?;
         Ok(plan)
     }
 
