@@ -43,7 +43,7 @@ pub(crate) enum Heard<'a> {
 /// How many of the last lines are kept.
 const KEPT: usize = 12;
 /// How often the silence of a program is told.
-const QUIET: Duration = Duration::from_secs(4);
+pub(crate) const QUIET: Duration = Duration::from_secs(4);
 
 /// Runs a command to its end, telling `heard` every line that it prints, and its silence. `stop`
 /// is asked every quarter of a second; once it says so, the command is killed and the status tells

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use super::ImageError;
@@ -216,13 +216,7 @@ impl Runtime {
         let start = Instant::now();
         (how.doing)("waiting for containerd to start in the new image");
         loop {
-            let up = Command::new("chroot")
-                .arg(root)
-                .args(["/usr/bin/ctr", "--address", SOCKET, "version"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success());
+            let up = self.answers(root, how)?;
             if up {
                 return Ok(());
             }
@@ -245,6 +239,29 @@ impl Runtime {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Asks it for its version, for two seconds at most.
+    fn answers(&self, root: &Path, how: &Fetching<'_>) -> Result<bool, ImageError> {
+        let root_word = root.display().to_string();
+        let argv = [
+            "chroot",
+            &root_word,
+            "/usr/bin/ctr",
+            "--address",
+            SOCKET,
+            "--connect-timeout=1s",
+            "--timeout=2s",
+            "version",
+        ];
+        // Contained like all others: asking must not outlive us either.
+        let asked = contained::run(contained::command(&argv), how.stop, &mut |_| {});
+        asked
+            .map(|finished| finished.status.success())
+            .map_err(|source| ImageError::Start {
+                program: "ctr".to_owned(),
+                source,
+            })
     }
 
     /// What it said on standard error. Only to be asked once it has ended.

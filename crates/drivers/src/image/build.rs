@@ -102,10 +102,13 @@ fn fill(
             .collect(),
     };
     record.lock(lock)?;
-    (how.doing)("installing the node programs");
-    rootfs::install_programs(recipe, artifacts, &root)?;
+    program::told(how, "installing the node programs", || {
+        rootfs::install_programs(recipe, artifacts, &root)
+    })?;
     let archive = fresh.join("images.tar");
-    bake::archive(recipe, artifacts, &root, how, &archive)?;
+    program::told(how, "packing the container images", || {
+        bake::archive(recipe, artifacts, &root, how, &archive)
+    })?;
     bake::bake(&root, &store, &archive, how)?;
     let path = fresh.join("image.json");
     let json = serde_json::to_vec_pretty(&record).map_err(|e| ImageError::BadRecipe {
@@ -113,8 +116,9 @@ fn fill(
         why: e.to_string(),
     })?;
     crate::durable::write(&path, &json, 0o644).map_err(ImageError::io("writing", &path))?;
-    (how.doing)("waiting until the image is on the disk");
-    sync(fresh)
+    program::told(how, "waiting until the image is on the disk", || {
+        sync(fresh)
+    })
 }
 
 /// Puts all that was written on disk, so that an image that is there after a power failure is

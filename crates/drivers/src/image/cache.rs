@@ -124,7 +124,7 @@ impl Cache {
         let record = Record {
             version: recipe.version.clone(),
             source: fetched.from,
-            sha256: seal(fresh)?,
+            sha256: program::told(how, "taking the digest", || seal(fresh))?,
         };
         write_record(fresh, &record)?;
         Ok(record)
@@ -139,7 +139,8 @@ impl Cache {
         let mut tried = Vec::new();
         if let Some(offline) = how.offline {
             empty(into)?;
-            match source::offline::fetch(recipe, how.arch, offline, into)? {
+            let copy = || source::offline::fetch(recipe, how.arch, offline, into);
+            match program::told(how, "looking into the offline folder", copy)? {
                 Some(fetched) => return Ok(fetched),
                 None => tried.push(format!("{} does not hold it", offline.display())),
             }

@@ -63,6 +63,27 @@ fn takes_the_offline_folder_first_and_keeps_one_file_with_two_names_one_file() {
 }
 
 #[test]
+fn a_copy_of_another_machines_cache_is_an_offline_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = recipe("tool", &["one", "two"], vec![]);
+    let offline = folder.path().join("offline");
+    offline_folder(&offline, &recipe);
+    let first = Cache::new(&folder.path().join("first"));
+    let made = first
+        .obtain(&recipe, &how(Some(&offline), &|_| {}))
+        .unwrap();
+    let copy = folder.path().join("first/artifacts");
+    let second = Cache::new(&folder.path().join("second"));
+    let stored = second.obtain(&recipe, &how(Some(&copy), &|_| {})).unwrap();
+    assert_eq!(stored.record, made.record);
+
+    // Programs for other processors are not taken.
+    let mut arm = how(Some(&copy), &|_| {});
+    arm.arch = Arch::Arm64;
+    assert!(second.obtain(&recipe, &arm).is_err());
+}
+
+#[test]
 fn a_publisher_that_cannot_be_reached_is_followed_by_the_next_source() {
     // Nothing listens on that port.
     let unreachable = Source::Release(vec![super::super::recipe::ReleaseFile {

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Instant;
 
 use super::ImageError;
 use super::cache::Fetching;
-use crate::contained::{self, Heard};
+use crate::contained::{self, Heard, QUIET};
 
 /// Runs a program to its end. `text` makes of a line that it prints what is shown of it, if
 /// anything; while it prints nothing, the text shown last is shown again with the time.
@@ -40,6 +42,24 @@ pub(super) fn run(
         program: name.to_owned(),
         ended: finished.status.to_string(),
         last: finished.last.join("\n"),
+    })
+}
+
+/// Does something that may take long and says nothing by itself: tells `text` at once, and again
+/// with the time every four seconds.
+pub(super) fn told<T>(how: &Fetching<'_>, text: &str, act: impl FnOnce() -> T) -> T {
+    (how.doing)(text);
+    let (done, ended) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let start = Instant::now();
+            while ended.recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
+                (how.doing)(&format!("{text}, {} s", start.elapsed().as_secs()));
+            }
+        });
+        let result = act();
+        drop(done);
+        result
     })
 }
 
@@ -90,6 +110,25 @@ pub(super) fn require_space(what: &str, folder: &Path, needed: u64) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_work_shows_signs_of_life_and_its_result() {
+        let lines = std::sync::Mutex::new(Vec::new());
+        let doing = |text: &str| lines.lock().unwrap().push(text.to_owned());
+        let how = Fetching {
+            offline: None,
+            arch: model::lab::Arch::Amd64,
+            doing: &doing,
+            stop: &|| false,
+        };
+        let long = QUIET + std::time::Duration::from_millis(500);
+        let result = told(&how, "packing", || {
+            std::thread::sleep(long);
+            7
+        });
+        assert_eq!(result, 7);
+        assert_eq!(*lines.lock().unwrap(), ["packing", "packing, 4 s"]);
+    }
 
     #[test]
     fn what_does_not_fit_is_refused_with_place_need_and_free_space() {

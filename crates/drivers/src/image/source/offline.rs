@@ -1,10 +1,11 @@
-//! The offline folder: `DIR/<name>-<version>-<arch>/<file>` for every file of the artifact. A file
+//! The offline folder: `DIR/<name>-<version>-<arch>/<file>` for every file of the artifact. The
+//! folder's name may go on after a `-`, so that a copy of another machine's cache serves. A file
 //! that is a link to another one in that folder stays one, so that programs which are one file
 //! with many names stay one file.
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::lab::Arch;
 
@@ -19,17 +20,36 @@ pub(in crate::image) fn fetch(
     folder: &Path,
     into: &Path,
 ) -> Result<Option<Fetched>, ImageError> {
-    let name = format!("{}-{}-{}", recipe.name, recipe.version, arch_word(arch));
-    let from = folder.join(name);
-    if !recipe.files.iter().all(|file| from.join(file).is_file()) {
+    let Some(from) = find(recipe, arch, folder) else {
         return Ok(None);
-    }
+    };
     for file in &recipe.files {
         take(&from, file, into)?;
     }
     Ok(Some(Fetched {
         from: "offline folder".to_owned(),
     }))
+}
+
+/// The folder that holds all files of the artifact.
+fn find(recipe: &Recipe, arch: Arch, folder: &Path) -> Option<PathBuf> {
+    let name = format!("{}-{}-{}", recipe.name, recipe.version, arch_word(arch));
+    let longer = format!("{name}-");
+    let mut places: Vec<PathBuf> = fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .filter(|entry| {
+            let found = entry.file_name();
+            let found = found.to_string_lossy();
+            found == name || (found.starts_with(&longer) && !found.ends_with(".new"))
+        })
+        .map(|entry| entry.path())
+        .collect();
+    // The plain name is the first.
+    places.sort();
+    places
+        .into_iter()
+        .find(|place| recipe.files.iter().all(|file| place.join(file).is_file()))
 }
 
 fn take(from: &Path, file: &str, into: &Path) -> Result<(), ImageError> {

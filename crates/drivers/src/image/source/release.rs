@@ -10,6 +10,7 @@ use super::Fetched;
 use super::download::download;
 use crate::image::ImageError;
 use crate::image::cache::{Fetching, sha256, take_turn};
+use crate::image::program;
 use crate::image::recipe::{ReleaseFile, arch_word};
 
 /// How long a publisher that cannot be reached may keep us from the next source.
@@ -62,17 +63,18 @@ fn complete(
     path: &Path,
     how: &Fetching<'_>,
 ) -> Result<(), ImageError> {
+    let digest = || program::told(how, &format!("taking the digest of {url}"), || sha256(path));
     let left = path.exists();
-    if left && sha256(path)? == expected {
+    if left && digest()? == expected {
         return Ok(());
     }
     download(agent, url, path, how)?;
-    let mut found = sha256(path)?;
+    let mut found = digest()?;
     if left && found != expected {
         // What was left may have been a part of something else: once more, from the start.
         remove(path)?;
         download(agent, url, path, how)?;
-        found = sha256(path)?;
+        found = digest()?;
     }
     if found == expected {
         return Ok(());
