@@ -74,8 +74,9 @@ pub(super) fn hierarchies() -> Vec<PathBuf> {
 pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) -> io::Result<()> {
     let group = node_cgroup(scope, node);
     for root in hierarchies() {
-        make(&root, group.trim_start_matches('/'))?;
         let path = root.join(group.trim_start_matches('/'));
+        clear(&path);
+        make(&root, group.trim_start_matches('/'))?;
         limit(&path, size)?;
         if root.ends_with("cpuset") {
             // With more declared than real processors, kubelet would write a range that the
@@ -90,6 +91,18 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
         fs::write(leaf(&path).join("cgroup.procs"), "0")?;
     }
     Ok(())
+}
+
+/// Removes the groups that the pods of an earlier run left. Kubelet would ask the container runtime
+/// for each of them and wait three seconds each time, as long as no pod starts. A group that
+/// cannot be removed only costs that.
+fn clear(node: &Path) {
+    let entries = fs::read_dir(node).into_iter().flatten().flatten();
+    for entry in entries {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = remove_below(&entry.path());
+        }
+    }
 }
 
 /// Makes a group for other processes of the lab and puts the calling process into it.
