@@ -215,7 +215,11 @@ impl Cluster {
             .max_by_key(|event| {
                 // Newer kinds of events carry only the second.
                 let last = text_of(event, "/lastTimestamp");
-                if last.is_empty() { text_of(event, "/eventTime") } else { last }
+                if last.is_empty() {
+                    text_of(event, "/eventTime")
+                } else {
+                    last
+                }
             })?;
         let message = text(last, "/message").trim();
         Some(format!("{}: {message}", text(last, "/reason")))

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use driver::{DriverError, Poll, Precheck, Refusal, Scope, StepContext};
+use driver::{DriverError, Poll, Precheck, Refusal, StepContext};
 use model::inventory::{Fault, Observed, Remedy};
+use model::name::Name;
 use model::plan::Step;
 use model::resource::{Address, Connectivity, Kind, Resource, Spec};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use super::apply::{LAST_ANSWER, answering, answering_within, ensure_namespace};
 use super::client::{ApiError, Cluster, Clusters, Request};
 use super::object::{items, segment, text};
-use super::observe::records;
+use super::observe::Seen;
 use super::readiness::condition;
 use super::record::{Found, NAMESPACE, Record};
 
@@ -56,40 +57,40 @@ fn spec_of(resource: &Resource) -> Option<&Connectivity> {
     }
 }
 
-/// Looks whether the network works, now.
+/// Looks whether the networks of the clusters work, now.
 pub(crate) fn observe(
-    clusters: &Clusters,
-    scope: &Scope,
     wanted: &[&Resource],
-) -> Result<BTreeMap<Address, Observed>, DriverError> {
+    clusters: &BTreeMap<Name, Seen>,
+) -> BTreeMap<Address, Observed> {
     let mut seen = BTreeMap::new();
-    for name in clusters.forwarded(scope)? {
-        let Ok(Some((_, records))) = records(clusters, scope, &name) else {
+    for cluster in clusters.values() {
+        let Seen::Known(_, records) = cluster else {
             continue;
         };
-        let ours = records
-            .into_iter()
-            .filter(|one| one.address.kind == Kind::Connectivity);
-        seen.extend(ours.map(|one| (one.address, Observed::ours(one.digest, one.spec))));
+        for record in records {
+            if record.address.kind == Kind::Connectivity {
+                let observed = Observed::ours(record.digest.clone(), record.spec.clone());
+                seen.insert(record.address.clone(), observed);
+            }
+        }
     }
     for resource in wanted {
         let Some(spec) = spec_of(resource) else {
             continue;
         };
-        let address = &resource.address;
-        match records(clusters, scope, &spec.cluster) {
-            Ok(Some((cluster, _))) => {
-                if let Some(observed) = seen.get_mut(address) {
-                    observed.faults = faults(&cluster, spec);
+        match clusters.get(&spec.cluster) {
+            Some(Seen::Known(cluster, _)) => {
+                if let Some(observed) = seen.get_mut(&resource.address) {
+                    observed.faults = faults(cluster, spec);
                 }
             }
-            Ok(None) => {}
-            Err(why) => {
-                seen.insert(address.clone(), Observed::unseen(why));
+            Some(Seen::Silent(why)) => {
+                seen.insert(resource.address.clone(), Observed::unseen(why));
             }
+            Some(Seen::Never) | None => {}
         }
     }
-    Ok(seen)
+    seen
 }
 
 fn faults(cluster: &Cluster, spec: &Connectivity) -> Vec<Fault> {

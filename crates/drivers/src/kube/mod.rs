@@ -54,8 +54,9 @@ impl Driver for Kubernetes {
         scope: &Scope,
         wanted: &[&Resource],
     ) -> Result<BTreeMap<Address, Observed>, DriverError> {
-        let mut seen = observe::observe(&self.clusters, scope, wanted)?;
-        seen.extend(connectivity::observe(&self.clusters, scope, wanted)?);
+        let clusters = observe::clusters_seen(&self.clusters, scope, wanted)?;
+        let mut seen = observe::observe(scope, wanted, &clusters);
+        seen.extend(connectivity::observe(wanted, &clusters));
         Ok(seen)
     }
 

@@ -1,6 +1,7 @@
 //! Looking at components and apps: their records, their drift, their readiness.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use driver::{DriverError, Scope};
@@ -26,68 +27,79 @@ fn declared<'a>(resource: &'a Resource) -> Option<&'a Objects> {
     }
 }
 
-/// Everything of ours that the lab's clusters know, and whatever of the wanted cannot be seen.
-pub(crate) fn observe(
+/// What one cluster was found to hold.
+pub(crate) enum Seen {
+    /// It was never made: nothing of it can be there.
+    Never,
+    /// It cannot be asked, for this reason.
+    Silent(String),
+    /// Its records.
+    Known(Arc<Cluster>, Vec<Record>),
+}
+
+/// Looks at every cluster that is forwarded or wanted, once each.
+pub(crate) fn clusters_seen(
     clusters: &Clusters,
     scope: &Scope,
     wanted: &[&Resource],
-) -> Result<BTreeMap<Address, Observed>, DriverError> {
+) -> Result<BTreeMap<Name, Seen>, DriverError> {
     let mut names = clusters.forwarded(scope)?;
-    names.extend(
-        wanted
-            .iter()
-            .filter_map(|one| Some(declared(one)?.cluster.clone())),
-    );
+    names.extend(wanted.iter().filter_map(|one| match &one.spec {
+        Spec::Objects(objects) => Some(objects.cluster.clone()),
+        Spec::Connectivity(connectivity) => Some(connectivity.cluster.clone()),
+        _ => None,
+    }));
     names.sort();
     names.dedup();
+    let look = |name: Name| {
+        let seen = records(clusters, scope, &name).unwrap_or_else(Seen::Silent);
+        (name, seen)
+    };
+    Ok(names.into_iter().map(look).collect())
+}
+
+fn records(clusters: &Clusters, scope: &Scope, name: &Name) -> Result<Seen, String> {
+    let text = |error: DriverError| error.chain().join(": ");
+    if !clusters.known(name).map_err(text)? {
+        return Ok(Seen::Never);
+    }
+    let cluster = clusters.connect(scope, name).map_err(text)?;
+    let records = cluster.records(scope, FIRST_ANSWER);
+    let records = records.map_err(|error| error.to_string())?;
+    Ok(Seen::Known(cluster, records))
+}
+
+/// Every component and app of ours that the clusters know, and those of the wanted that cannot be
+/// seen.
+pub(crate) fn observe(
+    scope: &Scope,
+    wanted: &[&Resource],
+    clusters: &BTreeMap<Name, Seen>,
+) -> BTreeMap<Address, Observed> {
     let mut seen = BTreeMap::new();
-    for name in names {
+    for (name, cluster) in clusters {
         let here: Vec<_> = wanted
             .iter()
             .copied()
-            .filter(|one| declared(one).is_some_and(|objects| objects.cluster == name))
+            .filter(|one| declared(one).is_some_and(|objects| objects.cluster == *name))
             .collect();
-        match records(clusters, scope, &name) {
-            Ok(Some((cluster, records))) => seen.extend(look(&cluster, scope, &here, records)),
-            // Never made: nothing of it can be there.
-            Ok(None) => {}
-            Err(why) => {
-                let unseen = |one: &&Resource| (one.address.clone(), Observed::unseen(&why));
+        match cluster {
+            Seen::Never => {}
+            Seen::Silent(why) => {
+                let unseen = |one: &&Resource| (one.address.clone(), Observed::unseen(why));
                 seen.extend(here.iter().map(unseen));
             }
+            Seen::Known(cluster, records) => seen.extend(look(cluster, scope, &here, records)),
         }
     }
-    Ok(seen)
-}
-
-type Seen = (std::sync::Arc<Cluster>, Vec<Record>);
-
-/// The records of a cluster; `None` where it never existed; why not where it cannot be asked.
-pub(crate) fn records(
-    clusters: &Clusters,
-    scope: &Scope,
-    name: &Name,
-) -> Result<Option<Seen>, String> {
-    let exists = clusters
-        .known(name)
-        .map_err(|error| error.chain().join(": "))?;
-    if !exists {
-        return Ok(None);
-    }
-    let cluster = clusters
-        .connect(scope, name)
-        .map_err(|error| error.chain().join(": "))?;
-    let records = cluster
-        .records(scope, FIRST_ANSWER)
-        .map_err(|error| error.to_string())?;
-    Ok(Some((cluster, records)))
+    seen
 }
 
 fn look(
     cluster: &Cluster,
     scope: &Scope,
     wanted: &[&Resource],
-    records: Vec<Record>,
+    records: &[Record],
 ) -> BTreeMap<Address, Observed> {
     let mut seen = BTreeMap::new();
     let mut unchanged = Vec::new();
@@ -112,7 +124,7 @@ fn look(
                 }
             }
         }
-        seen.insert(record.address, observed);
+        seen.insert(record.address.clone(), observed);
     }
     for (address, faults) in compare(cluster, scope, &unchanged) {
         if let Some(observed) = seen.get_mut(address) {

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use driver::{DriverError, MachineCommand, MachineOutput, Machines, Scope};
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use model::digest::Digest;
 use model::name::Name;
 use model::plan::LabId;
@@ -163,7 +165,12 @@ impl Inside<'_> {
     pub(crate) fn kubelet(&self, order: &str) -> Result<(), DriverError> {
         let wait = if order == "-d" { "-wD" } else { "-wu" };
         let argv = ["s6-svc", wait, "-T", "15000", order, KUBELET_SERVICE];
-        self.must(&argv, SHORT)
+        self.must(&argv, SHORT)?;
+        if order == "-u" {
+            return Ok(());
+        }
+        // An end that was asked for is no crash: the supervisor keeps a tally of those.
+        self.must(&["s6-svdt-clear", KUBELET_SERVICE], SHORT)
     }
 
     /// The last error in kubelet's log, without its time and place.
@@ -176,7 +183,11 @@ impl Inside<'_> {
     }
 }
 
-/// The last error or fatal line of a klog log, possibly with a time in front of each line.
+/// Errors older than this beside the last line of a log are over.
+const RECENT: SignedDuration = SignedDuration::from_secs(30);
+
+/// The last recent error or fatal line of a klog log, with the supervisor's time in front of each
+/// line or without.
 pub(crate) fn last_error(log: &str) -> Option<String> {
     let is_error = |word: &str| {
         let mut bytes = word.bytes();
@@ -184,11 +195,22 @@ pub(crate) fn last_error(log: &str) -> Option<String> {
             && word.len() == 5
             && bytes.all(|b| b.is_ascii_digit())
     };
+    let end = log.lines().last().and_then(time_of);
     let line = log
         .lines()
         .rfind(|line| line.split_whitespace().take(4).any(is_error))?;
+    if let (Some(end), Some(then)) = (end, time_of(line))
+        && end.duration_since(then) > RECENT
+    {
+        return None;
+    }
     let message = line.split_once("] ").map_or(line, |(_, message)| message);
     Some(message.trim().chars().take(300).collect())
+}
+
+/// The time in front of a line: `2026-11-21 03:00:00.123456789`, as s6-log writes it.
+fn time_of(line: &str) -> Option<DateTime> {
+    line.get(..19)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -203,6 +225,8 @@ mod tests {
 2026-11-21 03:00:02.1  E1121 03:00:02.1  12 kubelet.go:3] \"Failed\" err=\"second\"
 2026-11-21 03:00:03.1  I1121 03:00:03.1  12 kubelet.go:4] going on";
         assert_eq!(last_error(log).unwrap(), "\"Failed\" err=\"second\"");
+        let later = format!("{log}\n2026-11-21 03:00:40.0  I1121 03:00:40.0  12 a.go:1] well");
+        assert_eq!(last_error(&later), None, "what is over is not told");
         assert_eq!(last_error("I1121 x] fine\nError: no\n"), None);
         assert_eq!(
             last_error("F1121 03:00:00.0 1 a.go:1] dead").unwrap(),
