@@ -338,12 +338,16 @@ impl Lab {
             .map(|name| name.to_string_lossy().into_owned());
         let (own, id) = (own.unwrap_or_default(), self.id());
         // Labs of others may come and go beside this one.
+        let later = picture(&self.data);
+        let stranger = |line: &str| line.contains("STEADING_LAB_ID=") && !line.contains(&id);
+        let alone = !later.lines().chain(self.before.lines()).any(stranger);
         let others = |line: &String| {
             let theirs = line.contains("/steading/") && !line.contains(&own);
-            let process = line.contains("STEADING_LAB_ID=") && !line.contains(&id);
-            theirs || process
+            // Whose a listener is, a picture does not tell.
+            let shared = line.contains("listener tcp 127.0.0.1:2") || line.ends_with("/steading");
+            theirs || stranger(line) || (shared && !alone)
         };
-        let changes = self.before.changes(&picture(&self.data));
+        let changes = self.before.changes(&later);
         changes.into_iter().filter(|line| !others(line)).collect()
     }
 }

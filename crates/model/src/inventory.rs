@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::plan::Generation;
 use crate::resource::{Address, Spec};
 
 /// Everything observed of one lab, in the order of addresses.
@@ -16,23 +17,49 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// The digest of what planning depends on: what exists, whose it is, what it was made from and
-    /// whether it is well. Texts and details, which change by themselves, are left out.
+    /// What planning depends on, in a few words for each thing: whose it is, what it was made from
+    /// and whether it is well. Texts and details, which change by themselves, are left out.
+    #[must_use]
+    pub fn states(&self) -> BTreeMap<Address, String> {
+        let state = |seen: &Observed| {
+            let presence = match &seen.presence {
+                Presence::Ours {
+                    made_from: Some(digest),
+                    ..
+                } => format!("made from {}", digest.short()),
+                Presence::Ours {
+                    made_from: None, ..
+                } => "half made".to_owned(),
+                Presence::Foreign { .. } => "not ours".to_owned(),
+                Presence::Unseen { .. } => "not visible".to_owned(),
+            };
+            match seen.faults.iter().map(|fault| fault.remedy).max() {
+                None => presence,
+                Some(_) => format!("{presence}, not well"),
+            }
+        };
+        self.things
+            .iter()
+            .map(|(address, seen)| (address.clone(), state(seen)))
+            .collect()
+    }
+
+    /// The digest of what planning depends on.
     #[must_use]
     pub fn basis(&self) -> Digest {
-        let facts: Vec<_> = self
-            .things
-            .iter()
-            .map(|(address, seen)| {
-                let presence = match &seen.presence {
-                    Presence::Ours { made_from, .. } => (1, made_from.clone()),
-                    Presence::Foreign { .. } => (2, None),
-                    Presence::Unseen { .. } => (3, None),
-                };
-                (address, presence, seen.faults.is_empty())
-            })
-            .collect();
-        Digest::of(&facts)
+        Digest::of(&self.states())
+    }
+
+    /// The highest generation that things tell of themselves (fact `generation`): where the state
+    /// folder was lost, it goes on from here.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.things
+            .values()
+            .filter_map(|seen| seen.facts.get("generation")?.parse().ok())
+            .map(Generation)
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -45,7 +72,7 @@ pub struct Observed {
     /// What is wrong with it, each with its cause. Empty: it is well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// Facts for people and later steps: `pid`, `address`, `version`, `port`, `kubeconfig` …
+    /// Facts for people and later steps: `pid`, `address`, `version`, `port`, `generation` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, String>,
 }

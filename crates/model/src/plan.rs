@@ -1,6 +1,6 @@
 //! Plans: immutable, complete, reviewable. What was reviewed is what runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,10 @@ pub struct Plan {
     /// [`Inventory::basis`](crate::inventory::Inventory::basis) of what was observed when this was
     /// planned. A saved plan is refused when the world has moved since.
     pub basis: Digest,
+    /// What that was, so that a refusal can say what has moved:
+    /// [`Inventory::states`](crate::inventory::Inventory::states).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen: BTreeMap<Address, String>,
     /// The steps. Every step comes after all that it needs.
     pub steps: Vec<Step>,
     /// What was left as it is, and why that is worth saying.

@@ -9,7 +9,11 @@ use crate::source::Source;
 /// The findings as text, in their order. `colour` adds terminal colours.
 #[must_use]
 pub fn render(findings: &[Diagnostic], sources: &[Source], colour: bool) -> String {
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     findings
         .iter()
         .map(|finding| format!("{}\n\n", renderer.render(&report(finding, sources))))
@@ -22,7 +26,9 @@ fn report<'a>(finding: &'a Diagnostic, sources: &'a [Source]) -> Vec<Group<'a>> 
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level.primary_title(finding.message.as_str()).id(finding.code.as_str());
+    let title = level
+        .primary_title(finding.message.as_str())
+        .id(finding.code.as_str());
     let mut main = Group::with_title(title);
     for (file, source) in sources.iter().enumerate() {
         let annotations: Vec<Annotation<'_>> = finding
@@ -38,7 +44,9 @@ fn report<'a>(finding: &'a Diagnostic, sources: &'a [Source]) -> Vec<Group<'a>> 
     }
     let mut groups = vec![main];
     if let Some(help) = &finding.help {
-        groups.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
+        groups.push(Group::with_title(
+            Level::HELP.secondary_title(help.as_str()),
+        ));
     }
     groups
 }
@@ -50,7 +58,11 @@ fn annotation<'a>(
     source: &'a Source,
 ) -> Option<Annotation<'a>> {
     let span = place.span.filter(|span| span.file == file)?;
-    let kind = if main { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let kind = if main {
+        AnnotationKind::Primary
+    } else {
+        AnnotationKind::Context
+    };
     // A list or map stretches over many lines: its beginning says where it is.
     let text = source.text.get(span.start..span.end)?;
     let end = span.start + text.find('\n').unwrap_or(text.len());
@@ -72,7 +84,11 @@ mod tests {
         let text = "lab: home\nnodes:\n  a: { address: 10.0.0.1 }\n  b: { address: 10.0.0.1 }\n";
         let place = |start: usize, label: &str| Place {
             field: "x".into(),
-            span: Some(Span { file: 0, start, end: start + 8 }),
+            span: Some(Span {
+                file: 0,
+                start,
+                end: start + 8,
+            }),
             label: label.to_owned(),
         };
         let finding = Diagnostic {
@@ -82,7 +98,10 @@ mod tests {
             places: vec![place(60, "used here"), place(33, "and here")],
             help: Some("give one of them another address".to_owned()),
         };
-        let sources = [Source { name: "lab.yaml".to_owned(), text: text.to_owned() }];
+        let sources = [Source {
+            name: "lab.yaml".to_owned(),
+            text: text.to_owned(),
+        }];
         insta::assert_snapshot!(render(&[finding], &sources, false));
     }
 }

@@ -8,7 +8,9 @@ use crate::lab::Lab;
 /// The schema (draft 2020-12), made from the same types that read the file.
 #[must_use]
 pub fn schema() -> Value {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Lab>();
+    let schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Lab>();
     schema.to_value()
 }
 
@@ -25,7 +27,12 @@ mod tests {
                 }
             }
         }
-        for (name, definition) in schema.get("$defs").and_then(Value::as_object).into_iter().flatten() {
+        for (name, definition) in schema
+            .get("$defs")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             undescribed(name, definition, found);
         }
     }
@@ -46,7 +53,8 @@ mod tests {
         let validator = jsonschema::validator_for(&schema()).unwrap();
         let errors: Vec<String> = validator.iter_errors(&lab).map(|e| e.to_string()).collect();
         assert_eq!(errors, [""; 0]);
-        let wrong: Value = serde_saphyr::from_str(&text.replace("role: worker", "role: wurker")).unwrap();
+        let wrong: Value =
+            serde_saphyr::from_str(&text.replace("role: worker", "role: wurker")).unwrap();
         assert!(!validator.is_valid(&wrong));
     }
 }

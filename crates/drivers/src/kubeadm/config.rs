@@ -47,6 +47,9 @@ pub(crate) struct NodeConfig<'a> {
     /// The cgroup below which kubelet makes its own, where the machine shares its host's
     /// hierarchy.
     pub(crate) cgroup_root: Option<String>,
+    /// Whether kubeadm repeats its phases on a cluster that stands: then its files and ports are
+    /// there, as they should be.
+    pub(crate) repeated: bool,
 }
 
 impl NodeConfig<'_> {
@@ -117,7 +120,7 @@ impl NodeConfig<'_> {
             "imagePullPolicy": "IfNotPresent",
             "taints": taints(&self.member.taints),
             "kubeletExtraArgs": arguments,
-            "ignorePreflightErrors": IGNORED_CHECKS,
+            "ignorePreflightErrors": if self.repeated { &["all"] } else { &IGNORED_CHECKS[..] },
         })
     }
 
@@ -278,6 +281,7 @@ pub(crate) mod tests {
             name: &name,
             member: &member,
             cgroup_root: Some("/steading/quickstart-0a1b2c3d/control-plane-1".to_owned()),
+            repeated: false,
         };
         insta::assert_snapshot!(config.init().unwrap());
     }
@@ -295,6 +299,7 @@ pub(crate) mod tests {
                 name: &name,
                 member: &member,
                 cgroup_root: None,
+                repeated: false,
             };
             insta::assert_snapshot!(snapshot, config.join().unwrap());
         }
@@ -309,6 +314,7 @@ pub(crate) mod tests {
             name: &name,
             member: &member,
             cgroup_root: None,
+            repeated: false,
         };
         assert!(config.init().is_err());
     }

@@ -100,6 +100,7 @@ impl Joining<'_> {
             name: self.name,
             member: self.member,
             cgroup_root: (self.driver.cgroup_root)(self.context.scope, self.name),
+            repeated: false,
         }
     }
 
@@ -129,13 +130,12 @@ impl Joining<'_> {
             inside.reset(false)?;
         }
         self.write_identity(identity)?;
-        inside.write(CONFIG, self.config().init()?.as_bytes(), 0o600)?;
-        let mut arguments = vec!["--config", CONFIG];
-        if alive {
-            // Its files and ports are there, as they should be.
-            arguments.push("--ignore-preflight-errors=all");
-        }
-        run::kubeadm(inside, "init", &arguments, self.context)?;
+        let config = NodeConfig {
+            repeated: alive,
+            ..self.config()
+        };
+        inside.write(CONFIG, config.init()?.as_bytes(), 0o600)?;
+        run::kubeadm(inside, "init", &["--config", CONFIG], self.context)?;
         let cluster = self.await_api()?;
         roles::grant(&cluster, self.context.scope)?;
         Ok(cluster)

@@ -11,10 +11,10 @@ pub struct Cluster {
     /// Which Kubernetes, and how it is installed.
     pub distribution: Distribution,
     /// The address range of pods. Every node gets a part of it.
-    #[schemars(example = "10.244.0.0/16")]
+    #[schemars(with = "String", example = "10.244.0.0/16")]
     pub pods: IpNet,
     /// The address range of Services.
-    #[schemars(example = "10.96.0.0/16")]
+    #[schemars(with = "String", example = "10.96.0.0/16")]
     pub services: IpNet,
     /// The DNS domain inside the cluster.
     #[serde(default = "cluster_local")]

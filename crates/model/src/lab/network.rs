@@ -16,7 +16,7 @@ pub struct Network {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<Name>,
     /// Its address range, such as `10.0.0.0/24`.
-    #[schemars(example = "10.0.0.0/24")]
+    #[schemars(with = "String", example = "10.0.0.0/24")]
     pub cidr: IpNet,
     /// The address of its router. Default: the first address of the range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
