@@ -28,7 +28,7 @@ const PORT: u16 = 8080;
 /// How long one connection of a check may take; a healthy one takes a millisecond.
 const CONNECT: Duration = Duration::from_millis(1500);
 /// How long a whole check may take, the way through the API server included.
-const CHECK: Duration = Duration::from_secs(4);
+const CHECK: Duration = Duration::from_millis(2500);
 /// How long the network may take to come up once everything else stands.
 const LIMIT: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(300);
@@ -208,8 +208,12 @@ fn check(cluster: &Cluster, spec: &Connectivity) -> Result<Vec<Broken>, ApiError
         match answer {
             Ok(answer) => broken.extend(verdict(probe.node, &probes, &answer)),
             Err(error) => broken.push(Broken {
-                what: format!("control plane → {}: its pod does not answer", probe.node),
-                why: Some(error.to_string()),
+                what: format!("control plane → {}", probe.node),
+                why: Some(match error {
+                    // The API server took the question: it is the pod that is silent.
+                    ApiError::Unreachable(_) => "its pod does not answer".to_owned(),
+                    told => plain(&told.to_string()),
+                }),
                 elsewhere: false,
             }),
         }
