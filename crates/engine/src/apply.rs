@@ -3,6 +3,7 @@
 //! One dispatcher owns the run: it alone knows which steps wait, run and have ended. Workers are
 //! threads, one per running step; they send messages and share nothing.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -62,7 +63,11 @@ pub(crate) fn apply(
         generation,
         log,
         events,
-        waiting: plan.steps.iter().map(|step| (&step.address, step)).collect(),
+        waiting: plan
+            .steps
+            .iter()
+            .map(|step| (&step.address, step))
+            .collect(),
         running: BTreeMap::new(),
         report: Report::default(),
         broken: None,
@@ -171,7 +176,11 @@ impl<'a> Dispatcher<'a> {
             // Durable before any effect.
             if let Err(error) = self.log.begin(&step.address, step.action) {
                 self.broken = Some(error);
-                self.record(step.address.clone(), Outcome::Skipped { because: None }, Duration::ZERO);
+                self.record(
+                    step.address.clone(),
+                    Outcome::Skipped { because: None },
+                    Duration::ZERO,
+                );
                 return;
             }
             self.tell(Event::StepStarted {
@@ -202,7 +211,10 @@ impl<'a> Dispatcher<'a> {
         if ended.interrupted {
             self.report.interrupted = true;
         }
-        if let Err(error) = self.log.end(&step.address, step.action, &ended.outcome, took) {
+        if let Err(error) = self
+            .log
+            .end(&step.address, step.action, &ended.outcome, took)
+        {
             self.broken.get_or_insert(error);
         }
         self.record(ended.address, ended.outcome, took);
@@ -229,7 +241,11 @@ impl<'a> Dispatcher<'a> {
             self.record(address, Outcome::Skipped { because: None }, Duration::ZERO);
         }
         let count = |wanted: fn(&Outcome) -> bool| {
-            self.report.outcomes.values().filter(|outcome| wanted(outcome)).count()
+            self.report
+                .outcomes
+                .values()
+                .filter(|outcome| wanted(outcome))
+                .count()
         };
         let done = count(|o| matches!(o, Outcome::Done | Outcome::AlreadyDone));
         let failed = count(|o| matches!(o, Outcome::Failed { .. }));
@@ -283,9 +299,8 @@ impl Worker<'_> {
         };
         // A mistake in one driver must not take the others' steps along.
         let result = catch_unwind(AssertUnwindSafe(|| self.step(&context)))
-            .unwrap_or_else(|_| Err(DriverError::new("the driver failed unexpectedly")));
-        let interrupted =
-            matches!(&result, Err(error) if error.kind == ErrorKind::Interrupted);
+            .unwrap_or_else(|panic| Err(unexpected(&*panic)));
+        let interrupted = matches!(&result, Err(error) if error.kind == ErrorKind::Interrupted);
         let outcome = match result {
             Ok(outcome) => outcome,
             Err(_) if interrupted => Outcome::Skipped { because: None },
@@ -322,5 +337,18 @@ impl Worker<'_> {
                 Ok(Outcome::Done)
             }
         }
+    }
+}
+
+/// The error that stands for a panic.
+pub(crate) fn unexpected(panic: &(dyn Any + Send)) -> DriverError {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    let error = DriverError::new("the driver failed unexpectedly");
+    match text {
+        Some(text) => error.caused_by(text),
+        None => error,
     }
 }

@@ -39,8 +39,16 @@ pub enum EngineError {
         now: Generation,
     },
     /// The world is not as it was when the plan was made.
-    #[error("the world has moved since the plan was made")]
-    Moved,
+    #[error("the world has moved since the plan was made: {}", .0.join("; "))]
+    Moved(Vec<String>),
+    /// A plan is not one that this program can have made.
+    #[error("the plan is damaged: {address}: {why}")]
+    Malformed {
+        /// At which step.
+        address: Address,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A step cannot begin here.
     #[error("{address}: {}", refusal.found)]
     Preflight {
@@ -62,7 +70,7 @@ impl EngineError {
             Self::Store(error) => error.hint(),
             Self::Observe { source, .. } => source.hint.clone(),
             Self::Preflight { refusal, .. } => Some(refusal.hint.clone()),
-            Self::Outdated { .. } | Self::Moved => {
+            Self::Outdated { .. } | Self::Moved(_) | Self::Malformed { .. } => {
                 Some("make a new plan: steading plan --out FILE".to_owned())
             }
             Self::PlanFormat(_) | Self::OtherLab(_) | Self::Refused(_) => None,
@@ -76,7 +84,8 @@ impl EngineError {
             self,
             Self::OtherLab(_)
                 | Self::Outdated { .. }
-                | Self::Moved
+                | Self::Moved(_)
+                | Self::Malformed { .. }
                 | Self::Preflight { .. }
                 | Self::Refused(_)
         )

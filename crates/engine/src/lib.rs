@@ -4,6 +4,7 @@
 //! and one against a simulated world are the same code. It decides nothing: the plan does, and what
 //! was reviewed is what runs.
 
+mod admit;
 mod apply;
 mod error;
 mod observe;
@@ -26,6 +27,15 @@ const AT_ONCE: usize = 8;
 /// How often healing looks again before it gives up on what does not come right.
 const HEAL_ROUNDS: usize = 3;
 
+/// What healing came to.
+#[derive(Debug, Clone)]
+pub struct Healing {
+    /// The last run; empty if there was nothing to do.
+    pub report: Report,
+    /// What is still to be done: nothing, unless a step failed or what was done does not last.
+    pub left: Plan,
+}
+
 /// The engine of one lab.
 pub struct Engine<'a> {
     /// The lab.
@@ -45,18 +55,14 @@ impl Engine<'_> {
         observe::observe(&self.scope, self.registry, resources)
     }
 
-    /// Decides what is to be done.
+    /// Decides what is to be done. `parent` is the generation as far as it is remembered; things
+    /// that tell of a later one know better.
     #[must_use]
-    pub fn plan(
-        &self,
-        parent: Generation,
-        resources: &[Resource],
-        inventory: &Inventory,
-    ) -> Plan {
+    pub fn plan(&self, parent: Generation, resources: &[Resource], inventory: &Inventory) -> Plan {
         planner::plan(&planner::Input {
             lab: &self.scope.lab,
             lab_id: self.scope.id,
-            parent,
+            parent: parent.max(inventory.generation()),
             resources,
             inventory,
         })
@@ -72,25 +78,7 @@ impl Engine<'_> {
         now: Generation,
         inventory: &Inventory,
     ) -> Result<(), EngineError> {
-        if plan.format != Plan::FORMAT {
-            return Err(EngineError::PlanFormat(plan.format));
-        }
-        if plan.lab_id != self.scope.id {
-            return Err(EngineError::OtherLab(plan.lab.clone()));
-        }
-        if plan.parent != now {
-            return Err(EngineError::Outdated {
-                planned: plan.parent,
-                now,
-            });
-        }
-        if plan.basis != inventory.basis() {
-            return Err(EngineError::Moved);
-        }
-        if let Some(note) = plan.notes.iter().find(|note| note.refused) {
-            return Err(EngineError::Refused(note.clone()));
-        }
-        Ok(())
+        admit::admit(&self.scope, plan, now, inventory)
     }
 
     /// Asks the drivers of all steps that could begin at once whether they can: what this host
@@ -148,21 +136,21 @@ impl Engine<'_> {
         resources: &[Resource],
         log: &dyn RunLog,
         events: &Sender<Event>,
-    ) -> Result<Report, EngineError> {
-        let mut last = Report::default();
-        for _ in 0..HEAL_ROUNDS {
+    ) -> Result<Healing, EngineError> {
+        let mut report = Report::default();
+        for round in 0.. {
             let inventory = self.observe(resources)?;
             let generation = log.generation()?;
-            let plan = self.plan(generation, resources, &inventory);
-            if plan.is_empty() {
-                break;
+            let left = self.plan(generation, resources, &inventory);
+            self.admit(&left, generation, &inventory)?;
+            if left.is_empty() || round == HEAL_ROUNDS {
+                return Ok(Healing { report, left });
             }
-            self.admit(&plan, generation, &inventory)?;
-            last = self.apply(&plan, log, events)?;
-            if !last.succeeded() {
-                break;
+            report = self.apply(&left, log, events)?;
+            if !report.succeeded() {
+                return Ok(Healing { report, left });
             }
         }
-        Ok(last)
+        unreachable!("the last round returns")
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use driver::{DriverError, Registry, Scope};
+use driver::{Registry, Scope};
 use model::inventory::Inventory;
 use model::resource::{Kind, Resource};
 
-use crate::EngineError;
+use crate::{EngineError, apply};
 
 /// Asks every driver about the things of its kinds.
 pub(crate) fn observe(
@@ -31,7 +31,7 @@ pub(crate) fn observe(
         for (kinds, look) in looks {
             let seen = look
                 .join()
-                .unwrap_or_else(|_| Err(DriverError::new("the driver failed unexpectedly")));
+                .unwrap_or_else(|panic| Err(apply::unexpected(&*panic)));
             match seen {
                 Ok(seen) => things.extend(seen),
                 Err(source) => {

@@ -82,7 +82,10 @@ impl RunLog for StoredLog<'_> {
     }
 
     fn begin_run(&self, generation: Generation, steps: usize) -> Result<(), StoreError> {
-        let _turn = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self
+            .generation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         self.store.set_generation(self.lock, generation)?;
         self.journal.begin_run(Timestamp::now(), generation, steps)
     }
@@ -98,7 +101,8 @@ impl RunLog for StoredLog<'_> {
         outcome: &Outcome,
         took: Duration,
     ) -> Result<(), StoreError> {
-        self.journal.end(Timestamp::now(), address, action, outcome, took)
+        self.journal
+            .end(Timestamp::now(), address, action, outcome, took)
     }
 
     fn end_run(&self, done: usize, failed: usize) -> Result<(), StoreError> {

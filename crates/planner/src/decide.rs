@@ -1,15 +1,11 @@
 //! One decision for each wanted thing.
 
-use std::collections::BTreeMap;
-
 use model::inventory::{Fault, Inventory, Observed, Presence, Remedy};
 use model::plan::{Action, Impact, Reason};
 use model::resource::{Address, Kind, Resource, Spec};
 
 use crate::kind::{self, Change};
-use crate::{Draft, change};
-
-type Wanted<'a> = BTreeMap<&'a Address, &'a Resource>;
+use crate::{Draft, Wanted, change};
 
 /// Decides about one thing. What it needs has been decided about before.
 pub(crate) fn decide(

@@ -11,6 +11,7 @@
 mod change;
 mod decide;
 mod kind;
+mod needs;
 mod order;
 mod remove;
 
@@ -39,7 +40,7 @@ pub struct Input<'a> {
 /// Decides what is to be done.
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Plan {
-    let wanted: BTreeMap<&Address, &Resource> = input
+    let wanted: Wanted<'_> = input
         .resources
         .iter()
         .map(|resource| (&resource.address, resource))
@@ -52,6 +53,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     }
     decide::demand(&wanted, input.inventory, &mut draft);
     remove::remove(&wanted, input.inventory, &mut draft);
+    let steps = order::steps(&wanted, input.inventory, &mut draft);
     draft.notes.sort_by(|a, b| a.address.cmp(&b.address));
     Plan {
         format: Plan::FORMAT,
@@ -59,10 +61,14 @@ pub fn plan(input: &Input<'_>) -> Plan {
         lab_id: input.lab_id,
         parent: input.parent,
         basis: input.inventory.basis(),
-        steps: order::steps(draft.decisions, &wanted),
+        seen: input.inventory.states(),
+        steps,
         notes: draft.notes,
     }
 }
+
+/// What shall be there, by its address.
+type Wanted<'a> = BTreeMap<&'a Address, &'a Resource>;
 
 /// A plan in the making.
 #[derive(Debug, Default)]

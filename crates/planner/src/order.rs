@@ -2,24 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::inventory::Inventory;
 use model::plan::{Action, Step};
 use model::resource::{Address, Kind, Resource};
 
-use crate::Decision;
-
-/// Kinds in the order in which they are removed. A forward goes after those who reach the API
-/// through it.
-const REMOVAL: [Kind; 9] = [
-    Kind::Connectivity,
-    Kind::App,
-    Kind::Component,
-    Kind::Member,
-    Kind::Forward,
-    Kind::Machine,
-    Kind::Network,
-    Kind::Image,
-    Kind::Artifact,
-];
+use crate::needs::{self, Needs};
+use crate::{Draft, Wanted};
 
 /// The addresses so that each comes after all that it needs; equal ones by their addresses. Should
 /// there be a circle, which `check` refuses, its members come last.
@@ -65,93 +53,101 @@ pub(crate) fn by_needs<'a>(wanted: &BTreeMap<&'a Address, &'a Resource>) -> Vec<
     sorted
 }
 
-/// The steps in an order in which they may run one by one.
-pub(crate) fn steps(
-    decisions: BTreeMap<Address, Decision>,
-    wanted: &BTreeMap<&Address, &Resource>,
-) -> Vec<Step> {
-    let addresses: BTreeSet<Address> = decisions.keys().cloned().collect();
-    let removed: BTreeSet<Address> = decisions
-        .values()
-        .filter(|decision| decision.action == Action::Delete)
-        .map(|decision| decision.resource.address.clone())
-        .collect();
+/// The steps in an order in which they may run one by one: first what is made, as it stands on each
+/// other, then what is removed, unless something must make room before.
+pub(crate) fn steps(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draft) -> Vec<Step> {
     let position: BTreeMap<&Address, usize> = by_needs(wanted)
         .into_iter()
         .enumerate()
         .map(|(n, address)| (address, n))
         .collect();
-    let mut steps: Vec<Step> = decisions
-        .into_values()
-        .map(|decision| {
-            let address = &decision.resource.address;
-            let needs = if decision.action == Action::Delete {
-                removal_needs(address, &removed)
-            } else {
-                nearest_needs(&decision.resource, wanted, &addresses)
-            };
-            Step {
-                address: address.clone(),
+    let key = |address: &Address| match draft.action(address) {
+        Some(Action::Delete) => (1, needs::removal_rank(address.kind)),
+        _ => (0, position.get(address).copied().unwrap_or(usize::MAX)),
+    };
+    let mut all = needs::of_steps(wanted, inventory, draft);
+    let mut sorted = Vec::with_capacity(all.len());
+    let mut crossed = BTreeSet::new();
+    loop {
+        sort(&mut all, &mut sorted, key);
+        // What still waits holds what another wants that holds what it wants.
+        let holders: Vec<_> = all
+            .iter()
+            .filter(|(_, needs)| !needs.room.is_empty())
+            .collect();
+        if holders.is_empty() {
+            break;
+        }
+        crossed.extend(holders.into_iter().map(|(address, _)| address.clone()));
+        for needs in all.values_mut() {
+            needs.room.clear();
+        }
+    }
+    // A circle in the declaration, which `check` refuses.
+    sorted.extend(all.into_iter().map(|(address, needs)| (address, needs.all)));
+    for address in crossed {
+        let text = "it takes an address or port from another that takes one from it in turn, and \
+                    they cannot change at the same moment; give one of them an unused one first";
+        draft.note(&address, text.to_owned(), true);
+    }
+    sorted
+        .into_iter()
+        .filter_map(|(address, needs)| {
+            let decision = draft.decisions.remove(&address)?;
+            Some(Step {
+                address,
                 action: decision.action,
                 impact: decision.impact,
                 reason: decision.reason,
                 needs,
                 inputs: decision.resource.digest(),
                 resource: decision.resource,
-            }
+            })
         })
-        .collect();
-    steps.sort_by_key(|step| match step.action {
-        Action::Delete => (1, removal_rank(step.address.kind), step.address.clone()),
-        Action::Create | Action::Update | Action::Replace => (
-            0,
-            position.get(&step.address).copied().unwrap_or(usize::MAX),
-            step.address.clone(),
-        ),
-    });
-    steps
-}
-
-fn removal_rank(kind: Kind) -> usize {
-    REMOVAL
-        .iter()
-        .position(|k| *k == kind)
-        .unwrap_or(REMOVAL.len())
-}
-
-/// A removal waits for those of the nearest kind that goes before it.
-fn removal_needs(address: &Address, removed: &BTreeSet<Address>) -> BTreeSet<Address> {
-    let rank = removal_rank(address.kind);
-    let before = removed
-        .iter()
-        .map(|other| removal_rank(other.kind))
-        .filter(|other| *other < rank)
-        .max();
-    removed
-        .iter()
-        .filter(|other| Some(removal_rank(other.kind)) == before)
-        .cloned()
         .collect()
 }
 
-/// The steps that a thing needs: its needs that have one, and behind those that have none, theirs.
-fn nearest_needs(
-    resource: &Resource,
-    wanted: &BTreeMap<&Address, &Resource>,
-    steps: &BTreeSet<Address>,
-) -> BTreeSet<Address> {
-    let mut found = BTreeSet::new();
-    let mut looked = BTreeSet::new();
-    let mut open: Vec<&Address> = resource.needs.iter().collect();
-    while let Some(address) = open.pop() {
-        if !looked.insert(address) {
-            continue;
-        }
-        if steps.contains(address) {
-            found.insert(address.clone());
-        } else if let Some(need) = wanted.get(address) {
-            open.extend(&need.needs);
+type Key = (u8, usize);
+
+/// Moves whatever can be sorted from `all` to `sorted`.
+fn sort(
+    all: &mut BTreeMap<Address, Needs>,
+    sorted: &mut Vec<(Address, BTreeSet<Address>)>,
+    key: impl Fn(&Address) -> Key,
+) {
+    let mut waiting: BTreeMap<Address, usize> = BTreeMap::new();
+    let mut needed_by: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+    for (address, needs) in &*all {
+        let open: BTreeSet<_> = needs
+            .all
+            .union(&needs.room)
+            .filter(|need| all.contains_key(need))
+            .collect();
+        waiting.insert(address.clone(), open.len());
+        for need in open {
+            needed_by
+                .entry(need.clone())
+                .or_default()
+                .push(address.clone());
         }
     }
-    found
+    let mut ready: BTreeSet<(Key, Address)> = waiting
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(address, _)| (key(address), address.clone()))
+        .collect();
+    while let Some((_, address)) = ready.pop_first() {
+        for dependent in needed_by.get(&address).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(dependent) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.insert((key(dependent), dependent.clone()));
+                }
+            }
+        }
+        if let Some(mut needs) = all.remove(&address) {
+            needs.all.append(&mut needs.room);
+            sorted.push((address, needs.all));
+        }
+    }
 }

@@ -54,7 +54,8 @@ pub(crate) fn remove(
     }
 }
 
-fn cluster_of(spec: &Spec) -> Option<&Name> {
+/// The cluster that a thing is in.
+pub(crate) fn cluster_of(spec: &Spec) -> Option<&Name> {
     match spec {
         Spec::Member(member) => Some(&member.cluster),
         Spec::Objects(objects) => Some(&objects.cluster),
