@@ -4,6 +4,10 @@
 //! Needs root and a node image; without one of them it says so and passes. The image is looked for
 //! in the folder that `STEADING_TEST_IMAGES` names, or in the usual one.
 
+#[path = "container/contract.rs"]
+mod contract;
+#[path = "container/forward.rs"]
+mod forward;
 #[path = "container/killed.rs"]
 mod killed;
 #[path = "container/lab.rs"]
@@ -44,13 +48,14 @@ fn tests(filter: &str) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let tests: [(&str, fn(&lab::Image)); 4] = [
+    let tests: [(&str, fn(&lab::Image)); 5] = [
+        ("the_contract_is_kept", contract::the_contract_is_kept),
         ("a_machine_lives", life::a_machine_lives),
         (
             "faults_are_named_and_mended",
             life::faults_are_named_and_mended,
         ),
-        ("a_forward_leads_inside", life::a_forward_leads_inside),
+        ("a_forward_leads_inside", forward::a_forward_leads_inside),
         ("killed_anywhere", killed::killed_anywhere),
     ];
     for (name, test) in tests {

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         // The part of a `steading` that is killed.
         Some("build") => build(&arguments[1..]),
+        Some("fetch") => fetch(&arguments[1..]),
         Some("--list") => ExitCode::SUCCESS,
         _ => tests(),
     }
@@ -47,7 +48,8 @@ fn tests() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     for (name, test) in [
-        ("no_room", no_room as fn()),
+        ("killed_compiling", killed_compiling as fn()),
+        ("no_room", no_room),
         ("killed_anywhere", killed_anywhere),
     ] {
         let start = Instant::now();
@@ -88,9 +90,13 @@ fn node_image() -> NodeImage {
 }
 
 fn step(image: NodeImage) -> Step {
+    step_of("image/kubeadm", Spec::Image(image))
+}
+
+fn step_of(address: &str, spec: Spec) -> Step {
     let resource = Resource {
-        address: "image/kubeadm".parse().unwrap(),
-        spec: Spec::Image(image),
+        address: address.parse().unwrap(),
+        spec,
         needs: BTreeSet::default(),
     };
     Step {
@@ -158,6 +164,80 @@ fn start(images: &Path, lock: &Path) -> Child {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
+}
+
+/// `fetch NAME LOCK`: the artifact of that name.
+fn fetch(arguments: &[String]) -> ExitCode {
+    let [name, lock] = arguments else {
+        return ExitCode::from(2);
+    };
+    let spec = Spec::Artifact(Artifact {
+        name: name.parse().unwrap(),
+        version: Recipe::find(name).unwrap().version,
+        arch: Arch::Amd64,
+    });
+    let fetched = with(
+        Path::new("/nonexistent"),
+        Path::new(lock),
+        |driver, context| driver.apply(&step_of("artifact/it", spec), context),
+    );
+    fetched.map_or_else(
+        |error| {
+            println!("ERROR {}", error.chain().join(": "));
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+/// A compilation with cold caches is killed, and then again to the end; nothing of it is left in
+/// the cache or in the usual folder for temporary files.
+fn killed_compiling() {
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    let (cache, temporary) = (place.path().join("cache"), place.path().join("tmp"));
+    fs::create_dir_all(&temporary).unwrap();
+    let start = || {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["fetch", "netcheck"])
+            .arg(place.path().join("lab.lock"))
+            .env("STEADING_TEST_CACHE", &cache)
+            .env("GOCACHE", place.path().join("go"))
+            .env("TMPDIR", &temporary)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut child = start();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut compiled = lines
+        .map_while(Result::ok)
+        .filter(|line| line.contains("compiling package"));
+    assert!(compiled.nth(20).is_some(), "it compiled nothing");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let begin = Instant::now();
+    while !left(place.path()).is_empty() && begin.elapsed().as_secs() < 5 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(left(place.path()), Vec::<String>::new());
+    assert!(start().wait_with_output().unwrap().status.success());
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().flatten();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.ends_with(".lock"))
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&temporary), Vec::<String>::new());
+    let made = names(&cache.join("artifacts"));
+    assert!(
+        made.len() <= 2 && made[0].starts_with("netcheck-1"),
+        "{made:?}"
+    );
+    let stored = names(&cache.join("artifacts").join(&made[0]));
+    assert_eq!(stored, ["netcheck", "record.json"]);
 }
 
 /// Builds until a line says that, then kills it.

@@ -140,11 +140,16 @@ pub(super) fn remove(
     let scope = context.scope;
     context.doing("stopping its processes");
     tags::end_all(&Address::new(Kind::Machine, node.clone()), context)?;
+    let folder = record::folder(&paths.machines, scope, node);
+    // Its control groups carry no tag: they are whose the folder is.
+    if let Found::Foreign(found) = record::look(&folder, scope) {
+        return Err(DriverError::new(found).kind(ErrorKind::Refused));
+    }
     cgroup::remove_node(scope, node).map_err(|error| {
         DriverError::new(format!("removing the control groups of {node}")).caused_by(error)
     })?;
     context.doing("removing its disk");
-    record::remove(&record::folder(&paths.machines, scope, node), scope)
+    record::remove(&folder, scope)
 }
 
 #[cfg(test)]

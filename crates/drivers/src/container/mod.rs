@@ -160,7 +160,7 @@ impl Driver for ContainerDriver {
         self.let_go(scope)?;
         if step.address.kind == Kind::Network {
             let lab = record::lab_folder(&self.paths.machines, scope);
-            let _ = fs::remove_file(network::mark(&lab, name));
+            let _ = fs::remove_file(network::mark(&lab, scope, name));
             // Both may be in use by others still: the last one takes them along.
             let _ = fs::remove_dir(&lab);
             let _ = fs::remove_dir(&self.paths.machines);

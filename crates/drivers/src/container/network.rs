@@ -35,19 +35,23 @@ struct Order {
 }
 
 /// The file that is locked while a network is held. It also tells, after its holder was killed,
-/// that there was one.
-pub(super) fn mark(lab: &Path, name: &Name) -> PathBuf {
-    lab.join(format!("network-{name}.lock"))
+/// that there was one. Folders of labs whose names and short ids are the same are one: the whole
+/// id tells whose the network is.
+pub(super) fn mark(lab: &Path, scope: &Scope, name: &Name) -> PathBuf {
+    lab.join(format!("network-{name}-{}.lock", scope.id.0.simple()))
 }
 
-/// The networks whose marks lie in the lab's folder.
-pub(super) fn marked(lab: &Path) -> Vec<Name> {
+/// The networks of the lab whose marks lie in its folder.
+pub(super) fn marked(lab: &Path, scope: &Scope) -> Vec<Name> {
     let Ok(entries) = fs::read_dir(lab) else {
         return Vec::new();
     };
+    let end = format!("-{}.lock", scope.id.0.simple());
     let name = |file: &str| {
-        let name = file.strip_prefix("network-")?.strip_suffix(".lock")?;
-        name.parse().ok()
+        file.strip_prefix("network-")?
+            .strip_suffix(&end)?
+            .parse()
+            .ok()
     };
     entries
         .flatten()
@@ -68,7 +72,7 @@ pub(super) fn start(paths: &HostPaths, scope: &Scope, step: &Step) -> Result<(),
     let order = Order {
         lab: scope.lab.clone(),
         id: scope.id,
-        lock: mark(&folder, name),
+        lock: mark(&folder, scope, name),
         spec: spec.clone(),
     };
     let mut command = Command::new(&paths.program);

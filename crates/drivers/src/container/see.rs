@@ -35,7 +35,7 @@ pub(super) fn all(
     let processes = tags::find(scope);
     let of = |address: &Address| processes.get(address).map_or(&[][..], Vec::as_slice);
     let mut seen = BTreeMap::new();
-    for name in network::marked(&lab) {
+    for name in network::marked(&lab, scope) {
         // Overwritten below where it is held.
         let gone = Observed::ours(None, None).fault("nothing holds it", None, Remedy::Repair);
         seen.insert(Address::new(Kind::Network, name), gone);
@@ -78,6 +78,11 @@ pub(super) fn all(
                 .unwrap_or_else(|_| Some(Observed::unseen("looking at it failed unexpectedly")));
             seen.extend(found.map(|found| (address, found)));
         }
+    });
+    // What is not ours is of interest only where it is in the way.
+    let in_the_way = |address: &Address| wanted.iter().any(|resource| resource.address == *address);
+    seen.retain(|address, found| {
+        !matches!(found.presence, Presence::Foreign { .. }) || in_the_way(address)
     });
     seen
 }
