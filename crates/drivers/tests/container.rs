@@ -4,6 +4,13 @@
 //! Needs root and a node image; without one of them it says so and passes. The image is looked for
 //! in the folder that `STEADING_TEST_IMAGES` names, or in the usual one.
 
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test with a `main` of its own"
+)]
+
 #[path = "container/contract.rs"]
 mod contract;
 #[path = "container/forward.rs"]
@@ -40,6 +47,9 @@ fn internal(arguments: &[String]) -> ExitCode {
     }
 }
 
+/// A test of machines that start from this image.
+type Test = fn(&lab::Image);
+
 fn tests(filter: &str) -> ExitCode {
     let image = match lab::image() {
         Ok(image) => image,
@@ -48,7 +58,7 @@ fn tests(filter: &str) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let tests: [(&str, fn(&lab::Image)); 5] = [
+    let tests: [(&str, Test); 5] = [
         ("the_contract_is_kept", contract::the_contract_is_kept),
         ("a_machine_lives", life::a_machine_lives),
         (

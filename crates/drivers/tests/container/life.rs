@@ -168,7 +168,7 @@ fn files(lab: &Lab) {
 fn disk_use(lab: &Lab) {
     let output = Command::new("du")
         .args(["-sm", "--"])
-        .arg(&image_store(lab))
+        .arg(image_store(lab))
         .arg(&lab.machines)
         .output()
         .unwrap();
@@ -234,15 +234,6 @@ pub fn faults_are_named_and_mended(image: &Image) {
     lab.apply(&machine);
     lab.inside("n1", "echo kept > /root/a");
 
-    let kill = |pid: &str| {
-        assert!(
-            Command::new("kill")
-                .args(["-9", pid])
-                .status()
-                .unwrap()
-                .success()
-        )
-    };
     kill(&lab.pid("machine/n1"));
     assert_eq!(wait_for_faults(&lab), ["it does not run"]);
     mend(&lab);
@@ -312,6 +303,11 @@ pub fn faults_are_named_and_mended(image: &Image) {
     );
     lab.inside("n1", "cp /root/config.toml /etc/containerd/");
     teardown(&lab, &[&machine, &network]);
+}
+
+fn kill(pid: &str) {
+    let killed = Command::new("kill").args(["-9", pid]).status().unwrap();
+    assert!(killed.success(), "kill {pid}");
 }
 
 /// Runs a script in the network namespace of a process.
