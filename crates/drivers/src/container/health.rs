@@ -49,6 +49,10 @@ pub(super) fn examine(
     let command = MachineCommand::new(["sh", "-c", ASK, "ask", LINK], LIMIT);
     let told = match Containers.run(scope, node, &command, &mut |_| {}) {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        // It ended while it was asked.
+        Err(_) if Containers::first_process(scope, node).is_none() => {
+            return seen.fault("it does not run", None, Remedy::Repair);
+        }
         Err(error) => {
             let cause = error.chain().join(": ");
             return seen.fault("it does not answer", Some(cause), Remedy::Repair);
