@@ -79,7 +79,18 @@ fn mend(resource: &Resource, faults: &[Fault], wanted: &Wanted<'_>, draft: &mut 
         .collect();
     match faults.iter().map(|fault| fault.remedy).max() {
         None => {}
-        Some(Remedy::Wait) => draft.note(&resource.address, what.join("; "), false),
+        // What it waits for is mended now; whether it then comes right is seen by applying it.
+        Some(Remedy::Wait) => match resource
+            .needs
+            .iter()
+            .find(|need| draft.decisions.contains_key(need))
+        {
+            Some(step) => {
+                let (step, impact) = (step.clone(), kind::mending(resource.address.kind));
+                draft.decide(resource, Action::Update, impact, Reason::Follows { step });
+            }
+            None => draft.note(&resource.address, what.join("; "), false),
+        },
         Some(Remedy::Repair) => {
             let impact = kind::mending(resource.address.kind);
             draft.decide(resource, Action::Update, impact, Reason::Faulty { what });

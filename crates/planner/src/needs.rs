@@ -121,17 +121,22 @@ fn before_removal(
         .cloned()
         .collect();
     if let Some(cluster) = remove::cluster_of(&decision.resource.spec) {
-        let way = wanted
-            .values()
-            .filter(|resource| leads_to_api(resource, cluster))
-            .map(|resource| &resource.address);
-        needs.extend(nearest(way, wanted, draft));
+        needs.extend(way_to_api(cluster, wanted, draft));
     }
     if address.kind == Kind::Network {
         let leaves = |other: &&Address| matches!(standing(inventory, other), Some(Spec::Machine(machine)) if machine.network == address.name);
         needs.extend(draft.decisions.keys().filter(leaves).cloned());
     }
     needs
+}
+
+/// The steps that mend the way to a cluster's API server.
+pub(crate) fn way_to_api(cluster: &Name, wanted: &Wanted<'_>, draft: &Draft) -> BTreeSet<Address> {
+    let way = wanted
+        .values()
+        .filter(|resource| leads_to_api(resource, cluster))
+        .map(|resource| &resource.address);
+    nearest(way, wanted, draft)
 }
 
 /// Whether a cluster is reached through that thing.

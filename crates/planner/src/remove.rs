@@ -6,16 +6,12 @@ use model::inventory::{Inventory, Presence};
 use model::lab::Role;
 use model::name::Name;
 use model::plan::{Action, Impact, Reason};
-use model::resource::{Address, Kind, Resource, Spec};
+use model::resource::{Address, Kind, Member, Resource, Spec};
 
-use crate::Draft;
+use crate::{Draft, Wanted, needs};
 
 /// Decides about everything that is ours and not wanted.
-pub(crate) fn remove(
-    wanted: &BTreeMap<&Address, &Resource>,
-    inventory: &Inventory,
-    draft: &mut Draft,
-) {
+pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draft) {
     // What lives only inside a cluster goes with its machines.
     let kept: BTreeSet<&Name> = wanted
         .values()
@@ -52,6 +48,53 @@ pub(crate) fn remove(
         let impact = removal_impact(address, inventory);
         draft.decide(&resource, Action::Delete, impact, Reason::Undeclared);
     }
+    for member in unseen_members(wanted, inventory, draft) {
+        draft.decide(&member, Action::Delete, Impact::None, Reason::Undeclared);
+    }
+}
+
+/// The memberships that machines to be removed may have: their cluster cannot be asked before this
+/// plan has mended the way to it, and their pods shall be moved away first all the same.
+fn unseen_members(wanted: &Wanted<'_>, inventory: &Inventory, draft: &Draft) -> Vec<Resource> {
+    let machines = draft.decisions.values().filter_map(|decision| {
+        let address = &decision.resource.address;
+        match &decision.resource.spec {
+            Spec::Machine(machine) if decision.action == Action::Delete => Some((address, machine)),
+            _ => None,
+        }
+    });
+    machines
+        .filter_map(|(address, machine)| {
+            let member = Address::new(Kind::Member, address.name.clone());
+            if inventory.things.contains_key(&member) {
+                return None;
+            }
+            // A machine knows the names of all nodes of its cluster.
+            let first = wanted.values().find_map(|resource| match &resource.spec {
+                Spec::Member(member)
+                    if member.first && machine.hosts.contains_key(&resource.address.name) =>
+                {
+                    Some(member)
+                }
+                _ => None,
+            })?;
+            if needs::way_to_api(&first.cluster, wanted, draft).is_empty() {
+                return None;
+            }
+            Some(Resource {
+                address: member,
+                spec: Spec::Member(Member {
+                    role: Role::Worker,
+                    first: false,
+                    address: machine.address.addr(),
+                    labels: BTreeMap::new(),
+                    taints: Vec::new(),
+                    ..first.clone()
+                }),
+                needs: BTreeSet::new(),
+            })
+        })
+        .collect()
 }
 
 /// The cluster that a thing is in.

@@ -110,8 +110,11 @@ impl Work<'_> {
         let record = self
             .world
             .look(|state| state.records.get(address).cloned())?;
-        let shared = matches!(address.kind, Kind::Artifact | Kind::Image);
-        if record.owner != self.context.scope.id && !shared {
+        if matches!(address.kind, Kind::Artifact | Kind::Image) {
+            // Caches are shared by all labs.
+            return None;
+        }
+        if record.owner != self.context.scope.id {
             return Some(Refusal {
                 found: format!("{address} belongs to lab {}", record.owner),
                 hint: "it is left as it is".to_owned(),

@@ -1,5 +1,7 @@
 //! The simulated drivers keep the contract that the real ones keep.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use driver::Scope;
