@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use super::ImageError;
@@ -179,7 +179,14 @@ pub(super) fn bake(
         "import",
         "/images.tar",
     ];
-    program::run("ctr", contained::command(&argv), how, &mut program::silent)?;
+    let place = store.parent().unwrap_or(store);
+    program::run(
+        "ctr",
+        contained::command(&argv),
+        place,
+        how,
+        &mut program::silent,
+    )?;
     runtime.stop(how)?;
     for left in [inside, config] {
         fs::remove_file(&left).map_err(ImageError::io("removing", &left))?;
@@ -201,10 +208,7 @@ impl Runtime {
             store.display().to_string(),
             SOCKET.to_owned(),
         ];
-        contained::command(&argv)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
+        contained::start(contained::command(&argv))
             .map(Self)
             .map_err(|source| ImageError::Start {
                 program: "containerd".to_owned(),

@@ -6,17 +6,24 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
 
 use super::ImageError;
-use super::cache::Fetching;
+use super::cache::{Fetching, empty, remove_tree};
 use crate::contained::{self, Heard, QUIET};
 
-/// Runs a program to its end. `text` makes of a line that it prints what is shown of it, if
+/// Runs a program to its end. Its temporary files lie in `place`, where they are swept with all
+/// else if it is killed. `text` makes of a line that it prints what is shown of it, if
 /// anything; while it prints nothing, the text shown last is shown again with the time.
 pub(super) fn run(
     name: &str,
-    command: Command,
+    mut command: Command,
+    place: &Path,
     how: &Fetching<'_>,
     text: &mut dyn FnMut(&str) -> Option<String>,
 ) -> Result<(), ImageError> {
+    let temporary = place.join(".tmp");
+    empty(&temporary)?;
+    command
+        .env("TMPDIR", &temporary)
+        .env("GOTMPDIR", &temporary);
     let mut shown = format!("running {name}");
     let mut heard = |what: Heard<'_>| match what {
         Heard::Line(line) => {
@@ -32,6 +39,7 @@ pub(super) fn run(
             program: name.to_owned(),
             source,
         })?;
+    remove_tree(&temporary)?;
     if (how.stop)() {
         return Err(ImageError::Interrupted);
     }

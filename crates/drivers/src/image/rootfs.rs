@@ -50,7 +50,14 @@ pub(super) fn debian(
             clean(line)
         ))
     };
-    program::run("mmdebstrap", contained::command(&argv), how, &mut text)
+    let place = root.parent().unwrap_or(root);
+    program::run(
+        "mmdebstrap",
+        contained::command(&argv),
+        place,
+        how,
+        &mut text,
+    )
 }
 
 /// A progress line without control characters, cut to a width that fits a terminal.

@@ -63,7 +63,7 @@ pub(in crate::image) fn go(
         }
     };
     (how.doing)("looking at what is compiled already");
-    program::run("go build", command, how, &mut text)?;
+    program::run("go build", command, into, how, &mut text)?;
     remove_tree(&sources)?;
     for link in &build.links {
         let path = into.join(link);
@@ -93,7 +93,13 @@ pub(in crate::image) fn c(
         &output,
         &file,
     ];
-    program::run("cc", contained::command(&argv), how, &mut program::silent)?;
+    program::run(
+        "cc",
+        contained::command(&argv),
+        into,
+        how,
+        &mut program::silent,
+    )?;
     remove_tree(&sources)?;
     Ok(Fetched {
         from: "built with the system's C compiler".to_owned(),
