@@ -146,10 +146,12 @@ fn delegate(path: &Path) -> io::Result<()> {
     for controller in WANTED {
         let has = |list: &str| list.split_whitespace().any(|word| word == controller);
         if has(&available) && !has(&handed) {
-            fs::write(
-                path.join("cgroup.subtree_control"),
-                format!("+{controller}"),
-            )?;
+            let file = path.join("cgroup.subtree_control");
+            let written = fs::write(file, format!("+{controller}"));
+            // Without the others pods run, only less well limited.
+            if NEEDED.contains(&controller) {
+                written?;
+            }
         }
     }
     Ok(())
