@@ -266,6 +266,25 @@ impl Lab {
         }
     }
 
+    /// Asserts that every process of the lab stands in control groups of the lab.
+    ///
+    /// # Panics
+    /// Where one does not.
+    pub fn assert_grouped(&self) {
+        for (address, pid) in self.processes() {
+            let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("its groups");
+            for line in groups.lines() {
+                let path = line.splitn(3, ':').nth(2).unwrap_or_default();
+                // A hierarchy that is mounted nowhere has no groups of ours.
+                let none = path == "/"
+                    && line.split(':').nth(1).is_some_and(|c| {
+                        !c.is_empty() && !Path::new("/sys/fs/cgroup").join(c).exists()
+                    });
+                assert!(path.starts_with("/steading/") || none, "{address}: {line}");
+            }
+        }
+    }
+
     /// The process that stands for a thing.
     ///
     /// # Panics
@@ -345,7 +364,10 @@ impl Lab {
             let theirs = line.contains("/steading/") && !line.contains(&own);
             // Whose a listener is, a picture does not tell.
             let shared = line.contains("listener tcp 127.0.0.1:2") || line.ends_with("/steading");
-            theirs || stranger(line) || (shared && !alone)
+            // Groups outside ours come and go with everything else that this host does; that our
+            // processes stand in none of them is asserted of the processes.
+            let elsewhere = line.contains(" cgroup ") && !line.contains("/steading");
+            theirs || stranger(line) || elsewhere || (shared && !alone)
         };
         let changes = self.before.changes(&later);
         changes.into_iter().filter(|line| !others(line)).collect()

@@ -30,6 +30,8 @@ fn a_lab_comes_up_answers_and_leaves_nothing_behind() {
         }
     }
 
+    lab.assert_grouped();
+
     // A second run changes nothing, also when all state is gone.
     let again = lab.up();
     assert!(again.stderr.contains("Nothing to do"), "{}", again.stderr);

@@ -36,6 +36,8 @@ impl SecretStore for LabSecrets {
             .iter()
             .map(|(name, text)| (name.clone(), Secret::new(text.to_string())))
             .collect();
-        self.0.create(name, &secrets, jiff::Timestamp::now()).map_err(failed)
+        self.0
+            .create(name, &secrets, jiff::Timestamp::now())
+            .map_err(failed)
     }
 }

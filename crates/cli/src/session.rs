@@ -37,7 +37,9 @@ pub(crate) struct Checked {
 impl Checked {
     /// Whether the lab is refused.
     pub(crate) fn refused(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 }
 
@@ -52,7 +54,9 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let mut resources = Vec::new();
     if let Some(lab) = &lab {
         diagnostics.extend(check::check(lab));
-        let fatal = diagnostics.iter().any(|finding| finding.severity == Severity::Error);
+        let fatal = diagnostics
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
         if !fatal {
             let files = manifests(&root, lab)?;
             match catalog::expand(lab, &files) {
@@ -98,9 +102,13 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a lab that was checked.
     pub(crate) fn open(checked: Checked, artifacts: Option<&Path>) -> anyhow::Result<Self> {
-        let lab = checked.lab.clone().context("the lab file could not be read")?;
+        let lab = checked
+            .lab
+            .clone()
+            .context("the lab file could not be read")?;
         let paths = places::host_paths(artifacts)?;
-        let lock = Arc::new(LabLock::open(&checked.root.join("lab.lock")).map_err(DriverError::from)?);
+        let lock =
+            Arc::new(LabLock::open(&checked.root.join("lab.lock")).map_err(DriverError::from)?);
         let secrets = Secrets::new(checked.root.join("secrets"), places::identity()?);
         let secrets = Arc::new(LabSecrets(secrets));
         let container = Arc::new(ContainerDriver::new(paths.clone()));
@@ -152,7 +160,11 @@ impl Session {
 pub(crate) fn advice(error: &anyhow::Error) -> (Option<String>, Exit) {
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<EngineError>() {
-            let exit = if error.is_refusal() { Exit::Refused } else { Exit::Failed };
+            let exit = if error.is_refusal() {
+                Exit::Refused
+            } else {
+                Exit::Failed
+            };
             return (error.hint(), exit);
         }
         if let Some(error) = cause.downcast_ref::<StoreError>() {

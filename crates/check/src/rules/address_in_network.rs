@@ -17,10 +17,16 @@ pub(super) const RULE: Rule = Rule {
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
         let field = format!("nodes.{name}.address");
-        let network = lab.networks.iter().find(|(_, network)| network.cidr.contains(&node.address));
+        let network = lab
+            .networks
+            .iter()
+            .find(|(_, network)| network.cidr.contains(&node.address));
         let Some((network_name, network)) = network else {
-            let known: Vec<String> =
-                lab.networks.values().map(|network| network.cidr.to_string()).collect();
+            let known: Vec<String> = lab
+                .networks
+                .values()
+                .map(|network| network.cidr.to_string())
+                .collect();
             findings.add(
                 format!("{} lies in none of the lab's networks", node.address),
                 &[(field, "")],
@@ -33,7 +39,10 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             findings.add(
                 format!("{} is not an address for a node", node.address),
                 &[
-                    (field, "the first and the last address of a network are its own"),
+                    (
+                        field,
+                        "the first and the last address of a network are its own",
+                    ),
                     (format!("networks.{network_name}.cidr"), "of this network"),
                 ],
                 "take one in between",

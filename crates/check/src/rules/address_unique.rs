@@ -18,10 +18,9 @@ use std::collections::BTreeMap;
 
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     let mut owners = BTreeMap::new();
-    let routers = lab
-        .networks
-        .iter()
-        .filter_map(|(name, network)| Some((network.router()?, format!("networks.{name}.gateway"))));
+    let routers = lab.networks.iter().filter_map(|(name, network)| {
+        Some((network.router()?, format!("networks.{name}.gateway")))
+    });
     let nodes = lab
         .nodes
         .iter()

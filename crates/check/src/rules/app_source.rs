@@ -41,5 +41,9 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
 #[test]
 fn apps_from_nowhere_and_from_two_places_are_found() {
     crate::example::breaks("S108", "catalog: podinfo, settings: { replicas: 2 }, ", "");
-    crate::example::breaks("S108", "catalog: podinfo,", "catalog: podinfo, manifests: apps/podinfo,");
+    crate::example::breaks(
+        "S108",
+        "catalog: podinfo,",
+        "catalog: podinfo, manifests: apps/podinfo,",
+    );
 }

@@ -31,7 +31,10 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             .fold(0, u64::saturating_add);
         if needed > memory.0 {
             findings.add(
-                format!("the machines on {name} may use {} of its {memory}", Bytes(needed)),
+                format!(
+                    "the machines on {name} may use {} of its {memory}",
+                    Bytes(needed)
+                ),
                 &[(format!("hosts.{name}.memory"), "")],
                 "make them smaller, or move some elsewhere",
             );
@@ -42,5 +45,8 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
 #[test]
 fn too_much_memory_is_found() {
     crate::example::breaks("S016", "access: local", "access: local, memory: 5Gi");
-    assert_eq!(crate::example::codes("access: local", "access: local, memory: 6Gi"), [""; 0]);
+    assert_eq!(
+        crate::example::codes("access: local", "access: local, memory: 6Gi"),
+        [""; 0]
+    );
 }

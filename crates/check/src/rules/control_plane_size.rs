@@ -41,6 +41,14 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
 
 #[test]
 fn a_small_control_plane_is_found() {
-    crate::example::breaks("S017", "cpu: 2, memory: 2Gi }, address: 10.88.0.11", "cpu: 1, memory: 2Gi }, address: 10.88.0.11");
-    crate::example::breaks("S017", "memory: 2Gi }, address: 10.88.0.21", "memory: 100Mi }, address: 10.88.0.21");
+    crate::example::breaks(
+        "S017",
+        "cpu: 2, memory: 2Gi }, address: 10.88.0.11",
+        "cpu: 1, memory: 2Gi }, address: 10.88.0.11",
+    );
+    crate::example::breaks(
+        "S017",
+        "memory: 2Gi }, address: 10.88.0.21",
+        "memory: 100Mi }, address: 10.88.0.21",
+    );
 }

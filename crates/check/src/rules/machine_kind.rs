@@ -28,5 +28,9 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
 
 #[test]
 fn a_node_without_a_machine_is_found() {
-    crate::example::breaks("S106", "container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22", "address: 10.88.0.22");
+    crate::example::breaks(
+        "S106",
+        "container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22",
+        "address: 10.88.0.22",
+    );
 }

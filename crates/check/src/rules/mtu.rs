@@ -27,7 +27,9 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             .values()
             .filter(|node| node.cluster == *name)
             .filter_map(|node| {
-                lab.networks.iter().find(|(_, network)| network.cidr.contains(&node.address))
+                lab.networks
+                    .iter()
+                    .find(|(_, network)| network.cidr.contains(&node.address))
             })
             .min_by_key(|(_, network)| network.mtu);
         let Some((network_name, network)) = path else {
@@ -39,7 +41,10 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
                 format!("pods would send packets of {declared} bytes where {largest} fit"),
                 &[
                     (format!("clusters.{name}.cni.flannel.mtu"), "too large"),
-                    (format!("networks.{network_name}.mtu"), "carries at most this, encapsulation included"),
+                    (
+                        format!("networks.{network_name}.mtu"),
+                        "carries at most this, encapsulation included",
+                    ),
                 ],
                 format!("write mtu: {largest}, or leave it out: it is derived"),
             );
@@ -50,7 +55,10 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
 #[test]
 fn a_too_large_mtu_is_found_and_one_that_fits_is_not() {
     crate::example::breaks("S004", "flannel: {}", "flannel: { mtu: 1451 }");
-    assert_eq!(crate::example::codes("flannel: {}", "flannel: { mtu: 1450 }"), [""; 0]);
+    assert_eq!(
+        crate::example::codes("flannel: {}", "flannel: { mtu: 1450 }"),
+        [""; 0]
+    );
     let host_gw = "flannel: { backend: host-gw, mtu: 1500 }";
     assert_eq!(crate::example::codes("flannel: {}", host_gw), [""; 0]);
 }

@@ -33,7 +33,10 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             [_] => {}
             [first, second, ..] => findings.add(
                 "several control planes are not supported yet",
-                &[(second.clone(), "a second one"), (first.clone(), "beside this one")],
+                &[
+                    (second.clone(), "a second one"),
+                    (first.clone(), "beside this one"),
+                ],
                 "make it a worker",
             ),
         }

@@ -30,11 +30,19 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
         let field = format!("apps.{name}.expose.forward.listen");
         if port < 1024 {
             let help = "write a port from 1024 to 65535, or leave it out";
-            findings.add(format!("{port} is a privileged port"), &[(field.clone(), "")], help);
+            findings.add(
+                format!("{port} is a privileged port"),
+                &[(field.clone(), "")],
+                help,
+            );
         }
         if let Some(other) = taken.get(&port) {
             let places = [(field, "wanted here"), (other.clone(), "and here")];
-            findings.add(format!("port {port} is wanted twice"), &places, "change one of them");
+            findings.add(
+                format!("port {port} is wanted twice"),
+                &places,
+                "change one of them",
+            );
         } else {
             taken.insert(port, field);
         }
@@ -45,5 +53,9 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
 fn a_privileged_port_and_one_wanted_twice_are_found() {
     crate::example::breaks("S107", "port: 9898", "port: 9898, listen: 80");
     let again = "{ forward: { service: podinfo, port: 9898, listen: 8080 } } }\n  second: { catalog: podinfo, expose: { forward: { service: second, port: 9898, listen: 8080 } } }";
-    crate::example::breaks("S107", "{ forward: { service: podinfo, port: 9898 } } }", again);
+    crate::example::breaks(
+        "S107",
+        "{ forward: { service: podinfo, port: 9898 } } }",
+        again,
+    );
 }

@@ -18,7 +18,11 @@ use ipnet::IpNet;
 
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     for (name, cluster) in &lab.clusters {
-        let nodes = lab.nodes.values().filter(|node| node.cluster == *name).count();
+        let nodes = lab
+            .nodes
+            .values()
+            .filter(|node| node.cluster == *name)
+            .count();
         for (field, range) in [("pods", cluster.pods), ("services", cluster.services)] {
             if matches!(range, IpNet::V6(_)) {
                 let place = (format!("clusters.{name}.{field}"), "");
@@ -31,7 +35,10 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
         };
         if (nodes as u64) > room {
             findings.add(
-                format!("{} has room for the pods of {room} nodes; there are {nodes}", cluster.pods),
+                format!(
+                    "{} has room for the pods of {room} nodes; there are {nodes}",
+                    cluster.pods
+                ),
                 &[(format!("clusters.{name}.pods"), "")],
                 "write a larger range, such as a /16",
             );

@@ -33,7 +33,12 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
         findings.add(format!("there is no {what} {name}"), &[(field, "")], help);
     };
     for (name, node) in &lab.nodes {
-        refer("cluster", &node.cluster, &clusters, format!("nodes.{name}.cluster"));
+        refer(
+            "cluster",
+            &node.cluster,
+            &clusters,
+            format!("nodes.{name}.cluster"),
+        );
         refer("host", &node.on, &hosts, format!("nodes.{name}.on"));
     }
     for (name, host) in &lab.hosts {
@@ -48,7 +53,12 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
     }
     for (name, app) in &lab.apps {
         if let Some(cluster) = &app.cluster {
-            refer("cluster", cluster, &clusters, format!("apps.{name}.cluster"));
+            refer(
+                "cluster",
+                cluster,
+                &clusters,
+                format!("apps.{name}.cluster"),
+            );
         }
     }
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.cluster.is_none()) {
@@ -65,7 +75,15 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
 
 #[test]
 fn references_to_nothing_are_found() {
-    crate::example::breaks("S102", "on: this-machine, container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22", "on: this-machin, container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22");
+    crate::example::breaks(
+        "S102",
+        "on: this-machine, container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22",
+        "on: this-machin, container: { cpu: 2, memory: 2Gi }, address: 10.88.0.22",
+    );
     crate::example::breaks("S102", "access: local", "access: local, site: attic");
-    crate::example::breaks("S102", "catalog: podinfo,", "catalog: podinfo, cluster: other,");
+    crate::example::breaks(
+        "S102",
+        "catalog: podinfo,",
+        "catalog: podinfo, cluster: other,",
+    );
 }

@@ -19,7 +19,11 @@ pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
             answer(&format!("{}\n", count(&checked.findings)));
         }
     }
-    Ok(if checked.refused() { Exit::Refused } else { Exit::Done })
+    Ok(if checked.refused() {
+        Exit::Refused
+    } else {
+        Exit::Done
+    })
 }
 
 /// Reads and checks a lab; tells all findings, and gives it only if none is fatal.
@@ -40,10 +44,21 @@ fn shown(checked: &Checked, style: Style) -> String {
 }
 
 fn count(findings: &[Diagnostic]) -> String {
-    let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    match (of(Severity::Error), of(Severity::Warning), of(Severity::Note)) {
+    let of = |severity| {
+        findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
+    match (
+        of(Severity::Error),
+        of(Severity::Warning),
+        of(Severity::Note),
+    ) {
         (0, 0, 0) => "Nothing is wrong with it.".to_owned(),
-        (0, warnings, notes) => format!("It can be brought up; {warnings} warnings, {notes} notes."),
+        (0, warnings, notes) => {
+            format!("It can be brought up; {warnings} warnings, {notes} notes.")
+        }
         (errors, warnings, notes) => {
             format!("The lab is refused: {errors} errors, {warnings} warnings, {notes} notes.")
         }

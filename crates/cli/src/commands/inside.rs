@@ -27,7 +27,9 @@ fn open(lab: &Path) -> anyhow::Result<Option<Session>> {
 /// Runs a program at the user's terminal and ends as it ends.
 fn become_it(mut command: Command) -> anyhow::Result<Exit> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let status = command.status().with_context(|| format!("starting {program}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("starting {program}"))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(Exit::Failed, Exit::Of))
 }
@@ -47,7 +49,10 @@ pub(crate) fn kubectl(
     };
     let Some(cluster) = cluster else {
         let names: Vec<&str> = clusters.keys().map(Name::as_str).collect();
-        anyhow::bail!("there is no such cluster; the lab has: {}", names.join(", "));
+        anyhow::bail!(
+            "there is no such cluster; the lab has: {}",
+            names.join(", ")
+        );
     };
     let kubeconfig = status::write_kubeconfig(&session, cluster)?;
     let mut command = Command::new(kubectl_program(&session).unwrap_or_else(|| "kubectl".into()));
@@ -57,13 +62,16 @@ pub(crate) fn kubectl(
 
 /// The kubectl of the cluster's own version, out of the artifact cache.
 fn kubectl_program(session: &Session) -> Option<std::path::PathBuf> {
-    session.resources().iter().find_map(|resource| match &resource.spec {
-        Spec::Artifact(artifact) if artifact.name.as_str() == "node-programs" => {
-            let recipe = Recipe::find("node-programs").ok()?;
-            drivers::image::find_program(&session.paths, &recipe, artifact.arch, "kubectl")
-        }
-        _ => None,
-    })
+    session
+        .resources()
+        .iter()
+        .find_map(|resource| match &resource.spec {
+            Spec::Artifact(artifact) if artifact.name.as_str() == "node-programs" => {
+                let recipe = Recipe::find("node-programs").ok()?;
+                drivers::image::find_program(&session.paths, &recipe, artifact.arch, "kubectl")
+            }
+            _ => None,
+        })
 }
 
 fn node(session: &Session, node: &str) -> anyhow::Result<Name> {
@@ -104,6 +112,11 @@ pub(crate) fn ssh(lab: &Path, name: &str, command: &[String]) -> anyhow::Result<
         return Ok(Exit::Refused);
     };
     let name = node(&session, name)?;
-    debug_assert!(session.resources().iter().any(|r| r.address.kind == Kind::Machine));
+    debug_assert!(
+        session
+            .resources()
+            .iter()
+            .any(|r| r.address.kind == Kind::Machine)
+    );
     become_it(Containers.shell(&session.scope, &name, command)?)
 }

@@ -34,7 +34,11 @@ fn other(words: &[String]) -> anyhow::Result<i32> {
             let secrets = store::Secrets::new(root.join("secrets"), places::identity()?);
             let cluster = cluster.parse().context("the cluster's name")?;
             let now = jiff::Timestamp::now();
-            answer(&drivers::kube::credential(&LabSecrets(secrets), &cluster, now)?);
+            answer(&drivers::kube::credential(
+                &LabSecrets(secrets),
+                &cluster,
+                now,
+            )?);
             Ok(0)
         }
         _ => anyhow::bail!("not a command of its own"),

@@ -30,7 +30,11 @@ pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> 
         // A lab that has never been up has no id yet; the plan carries it, so it must stay.
         session.lock.save().map_err(driver::DriverError::from)?;
         std::fs::write(file, serde_json::to_vec_pretty(&plan)?)?;
-        tell(&format!("saved; apply it with: steading up {} --plan {}", arguments.lab.lab.display(), file.display()));
+        tell(&format!(
+            "saved; apply it with: steading up {} --plan {}",
+            arguments.lab.lab.display(),
+            file.display()
+        ));
     }
     Ok(if plan.notes.iter().any(|note| note.refused) {
         Exit::Refused

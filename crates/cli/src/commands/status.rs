@@ -85,9 +85,9 @@ pub(crate) fn write_kubeconfig(
 ) -> anyhow::Result<std::path::PathBuf> {
     let ports = ContainerDriver::new(session.paths.clone()).listening(&session.scope)?;
     let forward = format!("{cluster}-api");
-    let port = *ports
-        .get(forward.as_str())
-        .with_context(|| format!("cluster {cluster} cannot be reached: {forward} does not run; run steading up"))?;
+    let port = *ports.get(forward.as_str()).with_context(|| {
+        format!("cluster {cluster} cannot be reached: {forward} does not run; run steading up")
+    })?;
     let access = Access {
         lab: &session.lab.lab,
         cluster,

@@ -165,7 +165,11 @@ impl<'a> Change<'a> {
         let style = Style::for_stderr();
         for (address, outcome) in report.failures() {
             if let Outcome::Failed { causes, hint } = outcome {
-                tell(&format!("{} {address}: {}", style.bad("failed:"), causes.join(": ")));
+                tell(&format!(
+                    "{} {address}: {}",
+                    style.bad("failed:"),
+                    causes.join(": ")
+                ));
                 if let Some(hint) = hint {
                     tell(&format!("  {} {hint}", style.bold("hint:")));
                 }
@@ -176,7 +180,10 @@ impl<'a> Change<'a> {
             return Ok(Exit::Interrupted);
         }
         if !report.succeeded() {
-            tell(&format!("what succeeded stays; run {} again to go on", self.command));
+            tell(&format!(
+                "what succeeded stays; run {} again to go on",
+                self.command
+            ));
             return Ok(Exit::Failed);
         }
         if !left.is_empty() {
@@ -185,7 +192,12 @@ impl<'a> Change<'a> {
             return Ok(Exit::Failed);
         }
         for note in &left.notes {
-            tell(&format!("{} {}: {}", style.warn("note"), note.address, note.text));
+            tell(&format!(
+                "{} {}: {}",
+                style.warn("note"),
+                note.address,
+                note.text
+            ));
         }
         if !self.resources().is_empty() {
             let text = status::where_to_go(&self.session)?;

@@ -24,7 +24,13 @@ pub(crate) fn plan_text(plan: &Plan, notes: &dyn StepNotes, style: Style) -> Str
     }
     for note in &plan.notes {
         let sign = if note.refused { "refused" } else { "note" };
-        let _ = writeln!(text, "  {} {}: {}", style.warn(sign), note.address, note.text);
+        let _ = writeln!(
+            text,
+            "  {} {}: {}",
+            style.warn(sign),
+            note.address,
+            note.text
+        );
     }
     text.push('\n');
     text.push_str(&summary(plan, style));
@@ -58,7 +64,11 @@ fn step_line(text: &mut String, step: &Step, notes: &dyn StepNotes, style: Style
         .map(ToString::to_string)
         .collect();
     if !waits.is_empty() {
-        let _ = writeln!(text, "      {}", style.dim(&format!("after {}", waits.join(", "))));
+        let _ = writeln!(
+            text,
+            "      {}",
+            style.dim(&format!("after {}", waits.join(", ")))
+        );
     }
 }
 
@@ -90,6 +100,10 @@ pub(crate) fn summary(plan: &Plan, style: Style) -> String {
     .filter(|(n, _)| *n > 0)
     .map(|(n, words)| format!("{n} {words}"))
     .collect();
-    let steps = if plan.steps.len() == 1 { "step" } else { "steps" };
+    let steps = if plan.steps.len() == 1 {
+        "step"
+    } else {
+        "steps"
+    };
     format!("{} {steps}: {}.", plan.steps.len(), parts.join(", "))
 }

@@ -31,8 +31,20 @@ pub(crate) struct LabStatus {
 pub(crate) fn text(status: &LabStatus, style: Style) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, here and below.
-    let _ = match (status.well, status.inventory.things.keys().any(|a| a.kind == Kind::Machine)) {
-        (true, _) => writeln!(text, "{}: {}", status.lab, style.good("everything is as declared")),
+    let _ = match (
+        status.well,
+        status
+            .inventory
+            .things
+            .keys()
+            .any(|a| a.kind == Kind::Machine),
+    ) {
+        (true, _) => writeln!(
+            text,
+            "{}: {}",
+            status.lab,
+            style.good("everything is as declared")
+        ),
         (false, true) => writeln!(text, "{}: {}", status.lab, style.warn("not as declared")),
         (false, false) => writeln!(text, "{}: {}", status.lab, style.dim("not up")),
     };
@@ -46,7 +58,10 @@ pub(crate) fn text(status: &LabStatus, style: Style) -> String {
             let _ = writeln!(
                 text,
                 "  {} pod {}/{} on {node}: {}",
-                style.bad("✗"), pod.namespace, pod.name, pod.why
+                style.bad("✗"),
+                pod.namespace,
+                pod.name,
+                pod.why
             );
         }
     }
@@ -79,9 +94,21 @@ fn nodes(text: &mut String, name: &Name, cluster: &ClusterStatus, style: Style) 
 }
 
 fn things(text: &mut String, inventory: &Inventory, style: Style) {
-    let shown = [Kind::Network, Kind::Machine, Kind::Member, Kind::Forward, Kind::Component, Kind::App, Kind::Connectivity];
+    let shown = [
+        Kind::Network,
+        Kind::Machine,
+        Kind::Member,
+        Kind::Forward,
+        Kind::Component,
+        Kind::App,
+        Kind::Connectivity,
+    ];
     let _ = writeln!(text, "\n{}", style.bold("things"));
-    for (address, seen) in inventory.things.iter().filter(|(a, _)| shown.contains(&a.kind)) {
+    for (address, seen) in inventory
+        .things
+        .iter()
+        .filter(|(a, _)| shown.contains(&a.kind))
+    {
         thing(text, address, seen, style);
     }
 }
@@ -94,7 +121,12 @@ fn thing(text: &mut String, address: &Address, seen: &Observed, style: Style) {
     let facts = style.dim(&facts.join(", "));
     match &seen.presence {
         Presence::Ours { .. } if seen.faults.is_empty() => {
-            let _ = writeln!(text, "  {} {:<28} {facts}", style.good("✓"), address.to_string());
+            let _ = writeln!(
+                text,
+                "  {} {:<28} {facts}",
+                style.good("✓"),
+                address.to_string()
+            );
         }
         Presence::Ours { .. } => {
             for fault in &seen.faults {
@@ -110,10 +142,20 @@ fn thing(text: &mut String, address: &Address, seen: &Observed, style: Style) {
             }
         }
         Presence::Foreign { found } => {
-            let _ = writeln!(text, "  {} {:<28} not ours: {found}", style.bad("✗"), address.to_string());
+            let _ = writeln!(
+                text,
+                "  {} {:<28} not ours: {found}",
+                style.bad("✗"),
+                address.to_string()
+            );
         }
         Presence::Unseen { why } => {
-            let _ = writeln!(text, "  {} {:<28} cannot be seen: {why}", style.warn("?"), address.to_string());
+            let _ = writeln!(
+                text,
+                "  {} {:<28} cannot be seen: {why}",
+                style.warn("?"),
+                address.to_string()
+            );
         }
     }
 }
@@ -125,6 +167,11 @@ fn drift(text: &mut String, status: &LabStatus, style: Style) {
     let _ = writeln!(text, "\n{}", style.bold("steading up would"));
     for step in &status.due {
         let symbol = style.action(step.action, &step.action.symbol().to_string());
-        let _ = writeln!(text, "  {symbol} {:<28} {}", step.address.to_string(), step.reason);
+        let _ = writeln!(
+            text,
+            "  {symbol} {:<28} {}",
+            step.address.to_string(),
+            step.reason
+        );
     }
 }

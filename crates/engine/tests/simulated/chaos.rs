@@ -31,7 +31,7 @@ fn damage(lab: &Lab, state: &mut u64) {
 fn whatever_went_wrong_one_undisturbed_run_makes_it_good() {
     let scenarios = scenario::all();
     let (mut killed, mut failed) = (0, 0);
-    for seed in 0..400_u64 {
+    for seed in 0..250_u64 {
         let mut state = seed;
         let lab = Lab::new();
         let mut last = 0;
@@ -54,7 +54,7 @@ fn whatever_went_wrong_one_undisturbed_run_makes_it_good() {
         lab.converges(&[], &after);
     }
     assert!(
-        killed > 200 && failed > 0,
+        killed > 100 && failed > 0,
         "{killed} kills, {failed} failures"
     );
 }

@@ -109,7 +109,10 @@ impl Display for Lines {
             .iter()
             .map(|(address, step)| {
                 let seconds = now.duration_since(step.since).as_secs();
-                (address.clone(), format!("{}, {}", step.doing, rough(seconds)))
+                (
+                    address.clone(),
+                    format!("{}, {}", step.doing, rough(seconds)),
+                )
             })
             .collect();
         for (address, text) in waiting {
