@@ -96,6 +96,7 @@ pub(crate) struct Session {
     pub(crate) paths: HostPaths,
     pub(crate) secrets: Arc<LabSecrets>,
     pub(crate) clusters: Arc<Clusters>,
+    pub(crate) container: Arc<ContainerDriver>,
     registry: Registry,
 }
 
@@ -116,7 +117,7 @@ impl Session {
         let clusters = Arc::new(Clusters::new(forwards, Arc::clone(&secrets) as _)?);
         let registry = Registry::new(vec![
             Arc::new(ImageDriver::new(paths.clone(), Arc::clone(&lock))),
-            container,
+            Arc::clone(&container) as _,
             Arc::new(Kubeadm::new(
                 Arc::new(Containers),
                 Arc::clone(&secrets) as _,
@@ -137,6 +138,7 @@ impl Session {
             paths,
             secrets,
             clusters,
+            container,
             registry,
         })
     }

@@ -4,11 +4,11 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use engine::{Engine, Report, RunLog as _, StoredLog};
+use engine::{Engine, EngineError, Report, RunLog as _, StoredLog};
 use jiff::Timestamp;
 use model::event::Outcome;
-use model::plan::{Impact, Plan};
-use model::resource::Resource;
+use model::plan::{Action, Impact, Plan};
+use model::resource::{Address, NodeMachine, Resource, Spec};
 
 use crate::args::{ChangeArgs, Format, UpArgs};
 use crate::commands::{check, plan, status};
@@ -128,7 +128,30 @@ impl<'a> Change<'a> {
         self.show(&plan)?;
         engine.admit(&plan, generation, &inventory)?;
         engine.preflight(&plan)?;
+        self.room_for_machines(&plan)?;
         Ok(plan)
+    }
+
+    /// Refuses machines that this host has no room for, all of them counted together, before the
+    /// image is built that they wait for.
+    fn room_for_machines(&self, plan: &Plan) -> Result<(), EngineError> {
+        let new: Vec<(&Address, &NodeMachine)> = plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::Create)
+            .filter_map(|step| match &step.resource.spec {
+                Spec::Machine(machine) => Some((&step.address, machine)),
+                _ => None,
+            })
+            .collect();
+        let machines: Vec<&NodeMachine> = new.iter().map(|(_, machine)| *machine).collect();
+        match (new.first(), self.session.container.preflight(&machines)) {
+            (Some((address, _)), Some(refusal)) => Err(EngineError::Preflight {
+                address: (*address).clone(),
+                refusal,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn show(&self, plan: &Plan) -> anyhow::Result<()> {

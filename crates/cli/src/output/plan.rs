@@ -107,3 +107,81 @@ pub(crate) fn summary(plan: &Plan, style: Style) -> String {
     };
     format!("{} {steps}: {}.", plan.steps.len(), parts.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::plan::{Generation, LabId, Note, Reason};
+    use model::resource::{Artifact, Resource, Spec};
+
+    struct NoNotes;
+
+    impl StepNotes for NoNotes {
+        fn remark(&self, _: &Step) -> String {
+            "43 MB".to_owned()
+        }
+
+        fn usually(&self, _: &Step) -> Option<u64> {
+            Some(125)
+        }
+    }
+
+    #[test]
+    fn a_plan_tells_what_why_how_hard_and_after_what() {
+        let step = |at: &str, action, impact, reason| {
+            let artifact = Artifact {
+                name: "a".parse().unwrap(),
+                version: "1".to_owned(),
+                arch: Default::default(),
+            };
+            let resource = Resource {
+                address: at.parse().unwrap(),
+                spec: Spec::Artifact(artifact),
+                needs: Default::default(),
+            };
+            Step {
+                address: resource.address.clone(),
+                action,
+                impact,
+                reason,
+                needs: ["network/lan".parse().unwrap()].into(),
+                inputs: resource.digest(),
+                resource,
+            }
+        };
+        let changed = Reason::Changed {
+            fields: vec!["cpu: 2 → 4".to_owned()],
+        };
+        let plan = Plan {
+            steps: vec![
+                step("machine/new", Action::Create, Impact::None, Reason::Missing),
+                step("machine/old", Action::Update, Impact::Reboot, changed),
+                step(
+                    "machine/gone",
+                    Action::Delete,
+                    Impact::Wipe,
+                    Reason::Undeclared,
+                ),
+            ],
+            notes: vec![Note {
+                address: "machine/theirs".parse().unwrap(),
+                text: "not ours".to_owned(),
+                refused: true,
+            }],
+            ..empty()
+        };
+        insta::assert_snapshot!(plan_text(&plan, &NoNotes, Style::plain()));
+        assert!(plan_text(&empty(), &NoNotes, Style::plain()).contains("Nothing to do"));
+    }
+
+    fn empty() -> Plan {
+        let nothing = model::inventory::Inventory::default();
+        planner::plan(&planner::Input {
+            lab: &"lab".parse().unwrap(),
+            lab_id: LabId(uuid::Uuid::nil()),
+            parent: Generation(0),
+            resources: &[],
+            inventory: &nothing,
+        })
+    }
+}
