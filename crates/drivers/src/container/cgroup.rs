@@ -78,9 +78,10 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
         clear(&path);
         make(&root, group.trim_start_matches('/'))?;
         limit(&path, size)?;
-        if root.ends_with("cpuset") {
+        if root.ends_with("cpuset") && u64::from(size.cpu) > processors(&path)? {
             // With more declared than real processors, kubelet would write a range that the
-            // kernel refuses; groups that are there already it only updates.
+            // kernel refuses; groups that are there already it only updates. With fewer, groups
+            // of all real ones would keep it from taking some away.
             for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
                 make(&path, below)?;
             }
@@ -91,6 +92,19 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
         fs::write(leaf(&path).join("cgroup.procs"), "0")?;
     }
     Ok(())
+}
+
+/// How many processors a group may use, on version 1: `cpuset.cpus` is a list such as `0-3,8`.
+fn processors(group: &Path) -> io::Result<u64> {
+    let list = fs::read_to_string(group.join("cpuset.cpus"))?;
+    Ok(list.trim().split(',').filter_map(width).sum())
+}
+
+/// How many numbers a part of such a list stands for.
+fn width(part: &str) -> Option<u64> {
+    let (first, last) = part.split_once('-').unwrap_or((part, part));
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    Some((last + 1).saturating_sub(first))
 }
 
 /// Removes the groups that the pods of an earlier run left. Kubelet would ask the container runtime
@@ -235,4 +249,17 @@ fn remove_below(path: &Path) -> io::Result<()> {
         }
     }
     fs::remove_dir(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::width;
+
+    #[test]
+    fn lists_of_processors_are_counted() {
+        let count = |list: &str| -> u64 { list.split(',').filter_map(width).sum() };
+        assert_eq!(count("0-3,8"), 5);
+        assert_eq!(count("0"), 1);
+        assert_eq!(count(""), 0);
+    }
 }
