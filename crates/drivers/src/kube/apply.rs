@@ -7,23 +7,19 @@ use driver::{DriverError, ErrorKind, Poll, Precheck, Refusal, Scope, StepContext
 use model::name::Name;
 use model::plan::Step;
 use model::resource::{Address, Objects, Spec};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::await_ready::await_ready;
 use super::client::{ApiError, Cluster, Clusters, Request};
+use super::delete::delete;
 use super::diff::{union, unwanted};
 use super::manifest::{Wanted, namespace_ref, wanted};
-use super::object::{LAB, ObjectRef, lab_of, text};
-use super::readiness::pending;
+use super::object::{LAB, lab_of};
+use super::observe::well;
 use super::record::{Found, NAMESPACE, Record, whose};
 
-/// How long objects may take to become ready: image pulls and slow starts included.
-const READY: Duration = Duration::from_secs(300);
 /// How long an API server may take to answer, or to accept an object whose webhook starts.
 const ANSWER: Duration = Duration::from_secs(60);
-/// How long the API server of a cluster that is being deleted may take.
-pub(crate) const LAST_ANSWER: Duration = Duration::from_secs(10);
-/// How long deleted objects may take to disappear: pods get 30 s to end.
-const GONE: Duration = Duration::from_secs(90);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -79,18 +75,26 @@ pub(crate) fn precheck(
     let cluster = answering(clusters, &spec.cluster, context)?;
     let failed = || format!("checking {}", step.address);
     let record = cluster.record(scope, &step.address);
-    if let Found::Foreign(found) = record.map_err(|e| e.during(failed()))? {
-        return Ok(refused(format!(
-            "its record in {NAMESPACE} is not ours: {found}"
-        )));
-    }
+    let complete = match record.map_err(|e| e.during(failed()))? {
+        Found::Foreign(found) => {
+            let place = format!("its record in {NAMESPACE} is not ours: {found}");
+            return Ok(refused(place));
+        }
+        Found::Ours(record) => record.digest.as_ref() == Some(&step.inputs),
+        Found::Nothing => false,
+    };
     let wanted = wanted(&cluster, scope, &step.address, spec)
         .map_err(|error| DriverError::new(failed()).caused_by(error))?;
     let foreign = foreign(&cluster, scope, &wanted).map_err(|e| e.during(failed()))?;
-    if foreign.is_empty() {
-        return Ok(Precheck::Ready);
+    if !foreign.is_empty() {
+        return Ok(refused(foreign.join("; ")));
     }
-    Ok(refused(foreign.join("; ")))
+    let done = complete && well(&cluster, scope, &step.address, wanted);
+    Ok(if done {
+        Precheck::Done
+    } else {
+        Precheck::Ready
+    })
 }
 
 fn refused(found: String) -> Precheck {
@@ -102,7 +106,11 @@ fn refused(found: String) -> Precheck {
 }
 
 /// Objects that stand where ours would and are not ours.
-fn foreign(cluster: &Cluster, scope: &Scope, wanted: &[Wanted]) -> Result<Vec<String>, ApiError> {
+pub(crate) fn foreign(
+    cluster: &Cluster,
+    scope: &Scope,
+    wanted: &[Wanted],
+) -> Result<Vec<String>, ApiError> {
     let own = scope.id.to_string();
     let requests = wanted.iter().map(|one| Request::get(one.reference.path()));
     let mut found = Vec::new();
@@ -236,165 +244,4 @@ fn put(cluster: &Cluster, wanted: &[Wanted], context: &StepContext<'_>) -> Resul
         await_ready(cluster, &references, context)?;
     }
     Ok(())
-}
-
-/// Waits until every object is ready, with the reason of the first that is not.
-fn await_ready(
-    cluster: &Cluster,
-    references: &[ObjectRef],
-    context: &StepContext<'_>,
-) -> Result<(), DriverError> {
-    let mut left: Vec<&ObjectRef> = references.iter().collect();
-    let looked = std::time::Instant::now();
-    context.wait("readiness", READY, PAUSE, || {
-        let requests = left.iter().map(|one| Request::get(one.path()));
-        let mut why = None;
-        let mut still = Vec::new();
-        for (one, live) in left.iter().zip(cluster.send_all(requests.collect())) {
-            let reason = match live {
-                Ok(live) => pending(&live).map(|reason| {
-                    // The search for the cause costs requests: not for what is only just made.
-                    let deep = why.is_none() && looked.elapsed() > Duration::from_secs(3);
-                    match deep.then(|| cluster.cause(&live)).flatten() {
-                        Some(cause) => format!("{reason}, {cause}"),
-                        None => reason,
-                    }
-                }),
-                Err(error) if error.not_found() => Some("it was deleted meanwhile".to_owned()),
-                Err(error) if error.passing() => Some(error.to_string()),
-                Err(error) => return Err(error.during(format!("looking at {one}"))),
-            };
-            if let Some(reason) = reason {
-                still.push(*one);
-                why.get_or_insert_with(|| format!("{one}: {reason}"));
-            }
-        }
-        left = still;
-        Ok(match why {
-            Some(why) => Poll::Pending(why),
-            None => Poll::Ready(()),
-        })
-    })
-}
-
-/// Deletes the objects of a resource that is declared no more.
-pub(crate) fn teardown(
-    clusters: &Clusters,
-    step: &Step,
-    context: &StepContext<'_>,
-) -> Result<(), DriverError> {
-    let spec = objects_of(step)?;
-    let scope = context.scope;
-    if !clusters.forwarded(scope)?.contains(&spec.cluster) {
-        context.doing(format!(
-            "cluster {} is gone, and its objects with it",
-            spec.cluster
-        ));
-        return Ok(());
-    }
-    let cluster = answering_within(LAST_ANSWER, clusters, &spec.cluster, context)?;
-    let failed = || format!("deleting {}", step.address);
-    let record = match cluster
-        .record(scope, &step.address)
-        .map_err(|e| e.during(failed()))?
-    {
-        Found::Ours(record) => record,
-        Found::Nothing => return Ok(()),
-        Found::Foreign(found) => {
-            return Err(DriverError::new(failed())
-                .kind(ErrorKind::Refused)
-                .caused_by(found));
-        }
-    };
-    let objects: Vec<_> = record.objects.iter().rev().cloned().collect();
-    delete(&cluster, &step.address, &objects, context)?;
-    cluster
-        .delete_record(&step.address)
-        .map_err(|e| e.during(failed()))
-}
-
-/// Deletes those objects that carry our label, and waits until they are gone.
-fn delete(
-    cluster: &Cluster,
-    address: &Address,
-    objects: &[ObjectRef],
-    context: &StepContext<'_>,
-) -> Result<(), DriverError> {
-    if objects.is_empty() {
-        return Ok(());
-    }
-    let failed = || format!("deleting objects of {address}");
-    let others = cluster
-        .records(context.scope, super::client::REQUEST)
-        .map_err(|e| e.during(failed()))?;
-    let own = context.scope.id.to_string();
-    let mut going = Vec::new();
-    for one in objects {
-        if one.kind == "Namespace" && inhabited(one, address, &others) {
-            continue;
-        }
-        let live = match cluster.send(Request::get(one.path())) {
-            Ok(live) => live,
-            Err(error) if error.not_found() => continue,
-            Err(error) => return Err(error.during(failed())),
-        };
-        if lab_of(&live) != Some(own.as_str()) {
-            context.doing(format!("leaving {one}: {}", whose(&live)));
-            continue;
-        }
-        context.doing(format!("deleting {one}"));
-        remove(cluster, one, &live).map_err(|e| e.during(failed()))?;
-        going.push((one, text(&live, "/metadata/uid").to_owned()));
-    }
-    await_gone(cluster, going, context)
-}
-
-/// Whether another resource of the lab has objects in that namespace.
-fn inhabited(namespace: &ObjectRef, address: &Address, records: &[Record]) -> bool {
-    records
-        .iter()
-        .filter(|record| record.address != *address)
-        .flat_map(|record| &record.objects)
-        .any(|object| object.namespace.as_deref() == Some(namespace.name.as_str()))
-}
-
-fn remove(cluster: &Cluster, object: &ObjectRef, live: &Value) -> Result<(), ApiError> {
-    let options = json!({
-        "apiVersion": "v1",
-        "kind": "DeleteOptions",
-        "propagationPolicy": "Background",
-        // Exactly the one that was looked at, not one of the same name made since.
-        "preconditions": { "uid": text(live, "/metadata/uid") },
-    });
-    let path = object.path();
-    let request = Request::with(http::Method::DELETE, path, "application/json", &options);
-    match cluster.send(request) {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-fn await_gone(
-    cluster: &Cluster,
-    mut going: Vec<(&ObjectRef, String)>,
-    context: &StepContext<'_>,
-) -> Result<(), DriverError> {
-    context.wait("deleted objects to disappear", GONE, PAUSE, || {
-        let requests = going.iter().map(|(one, _)| Request::get(one.path()));
-        let mut still = Vec::new();
-        for ((one, uid), live) in going.iter().zip(cluster.send_all(requests.collect())) {
-            match live {
-                Ok(live) if text(&live, "/metadata/uid") == uid => still.push((*one, uid.clone())),
-                Ok(_) => {}
-                Err(error) if error.not_found() => {}
-                Err(error) => return Err(error.during(format!("looking at {one}"))),
-            }
-        }
-        going = still;
-        Ok(match going.first() {
-            Some((one, _)) => Poll::Pending(format!("{one} is still there")),
-            None => Poll::Ready(()),
-        })
-    })
 }

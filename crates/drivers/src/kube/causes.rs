@@ -172,10 +172,10 @@ impl Cluster {
         })
     }
 
-    /// The last line that a container wrote before it died.
+    /// The line that tells why a container died.
     fn last_words(&self, namespace: &str, pod: &str, container: &str) -> Option<String> {
         let path = format!(
-            "/api/v1/namespaces/{}/pods/{}/log?container={}&tailLines=5",
+            "/api/v1/namespaces/{}/pods/{}/log?container={}&tailLines=100",
             segment(namespace),
             segment(pod),
             segment(container)
@@ -184,7 +184,11 @@ impl Cluster {
             let log = self
                 .send_text(Request::get(format!("{path}{previous}")))
                 .ok()?;
-            let line = log.lines().rfind(|line| !line.trim().is_empty())?;
+            let line = telling(&log)?;
+            // kubelet says so in place of the log of a container that was cleared away.
+            if line.starts_with("unable to retrieve container logs") {
+                return None;
+            }
             Some(line.trim().chars().take(300).collect())
         })
     }
@@ -224,6 +228,29 @@ impl Cluster {
         let message = text(last, "/message").trim();
         Some(format!("{}: {message}", text(last, "/reason")))
     }
+}
+
+/// The last line that speaks of an error; else the last line. A program that ends with its usage
+/// has said what is wrong before.
+fn telling(log: &str) -> Option<&str> {
+    let marks = [
+        "error:",
+        "fatal:",
+        "panic:",
+        "level=error",
+        "level=fatal",
+        "\"error\"",
+        "\"fatal\"",
+    ];
+    let speaks = |line: &&str| {
+        let line = line.trim().to_ascii_lowercase();
+        let begins = ["error", "fatal", "panic"]
+            .iter()
+            .any(|word| line.starts_with(word));
+        begins || marks.iter().any(|mark| line.contains(mark))
+    };
+    let last = || log.lines().rfind(|line| !line.trim().is_empty());
+    log.lines().rfind(speaks).or_else(last)
 }
 
 fn text_of(object: &Value, pointer: &str) -> String {
@@ -270,6 +297,20 @@ mod tests {
         let found = trouble(&pod).unwrap();
         assert_eq!(found.text, "container app exited with 2");
         assert_eq!(found.crashed.as_deref(), Some("app"));
+    }
+
+    #[test]
+    fn a_log_tells_by_its_last_error() {
+        assert_eq!(
+            telling("a\nError: bad flag\nusage:\n  -v\n"),
+            Some("Error: bad flag")
+        );
+        assert_eq!(
+            telling("level=error x\n --error flag\n"),
+            Some("level=error x")
+        );
+        assert_eq!(telling("a\nb\n\n"), Some("b"));
+        assert_eq!(telling(""), None);
     }
 
     #[test]

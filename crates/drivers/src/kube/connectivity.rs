@@ -14,8 +14,9 @@ use model::plan::Step;
 use model::resource::{Address, Connectivity, Kind, Resource, Spec};
 use serde_json::{Value, json};
 
-use super::apply::{LAST_ANSWER, answering, answering_within, ensure_namespace};
+use super::apply::{answering, answering_within, ensure_namespace};
 use super::client::{ApiError, Cluster, Clusters, Request};
+use super::delete::LAST_ANSWER;
 use super::object::{items, segment, text};
 use super::observe::Seen;
 use super::readiness::condition;

@@ -242,7 +242,7 @@ mod tests {
             "apiextensions.k8s.io/v1".to_owned(),
             "CustomResourceDefinition".to_owned(),
         );
-        let mut known = defined_here(&[definition.clone()]);
+        let mut known = defined_here(std::slice::from_ref(&definition));
         let plural = "customresourcedefinitions".to_owned();
         known.insert(
             crd,

@@ -7,9 +7,11 @@
 
 mod access;
 mod apply;
+mod await_ready;
 mod causes;
 pub(crate) mod client;
 mod connectivity;
+mod delete;
 mod diff;
 mod kinds;
 mod manifest;
@@ -77,7 +79,7 @@ impl Driver for Kubernetes {
     fn teardown(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {
         match step.address.kind {
             Kind::Connectivity => connectivity::teardown(&self.clusters, step, context),
-            _ => apply::teardown(&self.clusters, step, context),
+            _ => delete::teardown(&self.clusters, step, context),
         }
     }
 }

@@ -9,6 +9,7 @@ use model::inventory::{Observed, Remedy};
 use model::name::Name;
 use model::resource::{Address, Kind, Objects, Resource, Spec};
 
+use super::apply::foreign;
 use super::client::{ApiError, Cluster, Clusters, Request};
 use super::diff::differences;
 use super::manifest::{Wanted, wanted as place};
@@ -20,7 +21,7 @@ use super::record::{Record, whose};
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
 
 /// The objects that a wanted resource declares.
-fn declared<'a>(resource: &'a Resource) -> Option<&'a Objects> {
+fn declared(resource: &Resource) -> Option<&Objects> {
     match &resource.spec {
         Spec::Objects(objects) => Some(objects),
         _ => None,
@@ -131,7 +132,35 @@ fn look(
             observed.faults.extend(faults);
         }
     }
+    for want in wanted {
+        if !seen.contains_key(&want.address)
+            && let Some(found) = in_the_way(cluster, scope, want)
+        {
+            seen.insert(want.address.clone(), Observed::foreign(found));
+        }
+    }
     seen
+}
+
+/// What stands where a wanted component or app would be made and is not ours.
+fn in_the_way(cluster: &Cluster, scope: &Scope, want: &Resource) -> Option<String> {
+    // What cannot be found out here is found out before the step runs.
+    let objects = place(cluster, scope, &want.address, declared(want)?).ok()?;
+    let found = foreign(cluster, scope, &objects).ok()?;
+    (!found.is_empty()).then(|| found.join("; "))
+}
+
+/// Whether the objects are live as declared, and ready.
+pub(crate) fn well(
+    cluster: &Cluster,
+    scope: &Scope,
+    address: &Address,
+    objects: Vec<Wanted>,
+) -> bool {
+    let one = [(address.clone(), objects)];
+    compare(cluster, scope, &one)
+        .iter()
+        .all(|(_, faults)| faults.is_empty())
 }
 
 type Faults<'a> = Vec<(&'a Address, Vec<model::inventory::Fault>)>;

@@ -37,7 +37,7 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Found {
     Nothing,
-    Ours(Record),
+    Ours(Box<Record>),
     /// Whose it is.
     Foreign(String),
 }
@@ -132,14 +132,13 @@ impl Cluster {
             return Ok(Found::Foreign(whose(&object)));
         }
         // A record of ours that cannot be read is one without a list.
-        Ok(Found::Ours(Record::from_object(&object).unwrap_or_else(
-            || Record {
-                address: address.clone(),
-                objects: Vec::new(),
-                digest: None,
-                spec: None,
-            },
-        )))
+        let record = Record::from_object(&object).unwrap_or_else(|| Record {
+            address: address.clone(),
+            objects: Vec::new(),
+            digest: None,
+            spec: None,
+        });
+        Ok(Found::Ours(Box::new(record)))
     }
 
     /// Writes a record.

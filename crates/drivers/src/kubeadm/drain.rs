@@ -33,12 +33,14 @@ pub(super) fn leave(
     }
     let inside = driver.inside(context.scope, name);
     // A machine that does not run has no kubelet that could come back.
-    if inside.marker().is_ok_and(|marker| marker.is_some()) {
-        if member.role == Role::ControlPlane && !member.first {
-            context.doing("leaving etcd");
-            inside.reset(true)?;
-        }
-        inside.remove_marker()?;
+    let Ok(remains) = inside.remains() else {
+        return Ok(());
+    };
+    // First: what is half taken back must not look whole.
+    inside.remove_marker()?;
+    if remains.begun {
+        context.doing("taking back what kubeadm did");
+        inside.reset(member.role == Role::ControlPlane && !member.first)?;
     }
     Ok(())
 }

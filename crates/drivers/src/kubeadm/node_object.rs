@@ -167,7 +167,7 @@ mod tests {
     use crate::kubeadm::config::tests::member;
     use model::lab::{Taint, TaintEffect};
 
-    fn node(taints: Value, ours: &str) -> Value {
+    fn node(taints: &Value, ours: &str) -> Value {
         json!({
             "metadata": {
                 "labels": { "disk": "ssd" },
@@ -187,7 +187,7 @@ mod tests {
         }];
         let not_ready = json!({ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" });
         let old = json!({ "key": "old", "effect": "NoExecute" });
-        let node = node(json!([not_ready, old]), "[\"old:NoExecute\"]");
+        let node = node(&json!([not_ready, old]), "[\"old:NoExecute\"]");
         let wanted = wanted_taints(&node, &member).unwrap();
         let dedicated = json!({ "key": "dedicated", "value": "db", "effect": "NoSchedule" });
         assert_eq!(wanted, [dedicated, not_ready]);
@@ -197,7 +197,7 @@ mod tests {
     fn a_control_plane_without_taints_loses_kubeadms() {
         let mut member = member(Role::ControlPlane, true);
         let taint = json!({ "key": CONTROL_PLANE, "effect": "NoSchedule" });
-        let node = node(json!([taint]), "[]");
+        let node = node(&json!([taint]), "[]");
         assert_eq!(wanted_taints(&node, &member), None);
         assert!(marked(&node, &member));
         member.taints.clear();
