@@ -78,18 +78,32 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
         clear(&path);
         make(&root, group.trim_start_matches('/'))?;
         limit(&path, size)?;
-        if root.ends_with("cpuset") && u64::from(size.cpu) > processors(&path)? {
-            // With more declared than real processors, kubelet would write a range that the
-            // kernel refuses; groups that are there already it only updates. With fewer, groups
-            // of all real ones would keep it from taking some away.
-            for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
-                make(&path, below)?;
-            }
+        if root.ends_with("cpuset") {
+            pods_processors(&path, size.cpu)?;
         }
         if unified() {
             make(&path, SYSTEM)?;
         }
         fs::write(leaf(&path).join("cgroup.procs"), "0")?;
+    }
+    Ok(())
+}
+
+/// Makes the groups of the node's pods with the processors that kubelet will ask for, on version
+/// 1. Kubelet would make them with all of the host's: with fewer declared, it could then not take
+/// some away from the group above; with more, it would write a range that the kernel refuses.
+fn pods_processors(node: &Path, declared: u32) -> io::Result<()> {
+    let real = processors(node)?;
+    for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
+        make(node, below)?;
+        match u64::from(declared) {
+            1 if real > 1 => fs::write(node.join(below).join("cpuset.cpus"), "0")?,
+            n if n < real => {
+                let range = format!("0-{}", n - 1);
+                fs::write(node.join(below).join("cpuset.cpus"), range)?;
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
