@@ -8,6 +8,7 @@ needed_packages() {
   command -v ip >/dev/null || echo iproute2
   command -v setpriv >/dev/null && command -v nsenter >/dev/null && command -v unshare >/dev/null || echo util-linux
   command -v mmdebstrap >/dev/null || echo mmdebstrap
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
   command -v gcc >/dev/null || echo gcc libc6-dev
   command -v git >/dev/null || echo git
   command -v curl >/dev/null || echo curl

@@ -89,9 +89,9 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
     Ok(())
 }
 
-/// Makes the groups of the node's pods with the processors that kubelet will ask for, on version
-/// 1. Kubelet would make them with all of the host's: with fewer declared, it could then not take
-/// some away from the group above; with more, it would write a range that the kernel refuses.
+/// Makes the groups of the node's pods, on version 1, with the processors that kubelet will ask
+/// for. Kubelet would make them with all of the host's: with fewer declared, it could then not
+/// take some away from the group above; with more, it would write a range that the kernel refuses.
 fn pods_processors(node: &Path, declared: u32) -> io::Result<()> {
     let real = processors(node)?;
     for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
