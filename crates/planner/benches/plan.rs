@@ -1,10 +1,5 @@
 //! The planner on a lab of fifty nodes: from nothing, and with nothing to do.
 
-#![expect(
-    missing_docs,
-    reason = "criterion's macros make public items without docs"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 

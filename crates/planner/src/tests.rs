@@ -244,7 +244,7 @@ fn a_changed_size_restarts_the_machine_and_says_what_changed() {
     let before = lab(1);
     let mut after = before.clone();
     change(&mut after, "machine/w1", |spec| {
-        *spec = Spec::Machine(machine(4))
+        *spec = Spec::Machine(machine(4));
     });
     insta::assert_snapshot!(told(&planned(&after, &standing(&before))));
 }
