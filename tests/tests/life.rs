@@ -133,7 +133,7 @@ fn a_changed_file_changes_the_lab_and_no_more() {
 
     // A third worker.
     let apps = "\napps:";
-    let third = "  worker-3: { cluster: main, role: worker, on: this-machine, container: { cpu: 1, memory: 1Gi }, address: 10.88.0.23, labels: { disk: fast } }\n\napps:";
+    let third = "  worker-3: { cluster: main, role: worker, on: this-machine, container: { cpu: 2, memory: 1Gi }, address: 10.88.0.23, labels: { disk: fast } }\n\napps:";
     lab.edit(apps, third);
     let _ = lab.up();
     lab.assert_well();
@@ -151,10 +151,10 @@ fn a_changed_file_changes_the_lab_and_no_more() {
     assert_eq!(lab.run(&get).expect(0).stdout.trim(), "node/worker-3");
 
     // A larger one: the plan says what it costs before it happens.
-    lab.edit("cpu: 1, memory: 1Gi", "cpu: 4, memory: 3Gi");
+    lab.edit("cpu: 2, memory: 1Gi", "cpu: 4, memory: 3Gi");
     let plan = lab.run(&["plan", "LAB", "--exit-code"]).expect(4).stdout;
     assert!(
-        plan.contains("cpu: 1 → 4") && plan.contains("reboots"),
+        plan.contains("cpu: 2 → 4") && plan.contains("reboots"),
         "{plan}"
     );
     let _ = lab.up();

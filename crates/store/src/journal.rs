@@ -317,7 +317,7 @@ mod tests {
         fn a_damaged_journal_gives_a_true_beginning(cut in 0usize..1200, flip in 0usize..1200, bit in 0u8..8) {
             let whole = written(4);
             let (all, _) = read(&whole);
-            let mut damaged = whole.clone();
+            let mut damaged = whole;
             damaged.truncate(cut);
             if let Some(byte) = damaged.get_mut(flip) {
                 *byte ^= 1 << bit;

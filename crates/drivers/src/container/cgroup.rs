@@ -79,7 +79,11 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
         make(&root, group.trim_start_matches('/'))?;
         limit(&path, size)?;
         if root.ends_with("cpuset") {
-            pods_processors(&path, size.cpu)?;
+            // With more declared than real processors, kubelet would write a range that the
+            // kernel refuses; groups that are there already it only updates.
+            for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
+                make(&path, below)?;
+            }
         }
         if unified() {
             make(&path, SYSTEM)?;
@@ -87,38 +91,6 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
         fs::write(leaf(&path).join("cgroup.procs"), "0")?;
     }
     Ok(())
-}
-
-/// Makes the groups of the node's pods, on version 1, with the processors that kubelet will ask
-/// for. Kubelet would make them with all of the host's: with fewer declared, it could then not
-/// take some away from the group above; with more, it would write a range that the kernel refuses.
-fn pods_processors(node: &Path, declared: u32) -> io::Result<()> {
-    let real = processors(node)?;
-    for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
-        make(node, below)?;
-        match u64::from(declared) {
-            1 if real > 1 => fs::write(node.join(below).join("cpuset.cpus"), "0")?,
-            n if n < real => {
-                let range = format!("0-{}", n - 1);
-                fs::write(node.join(below).join("cpuset.cpus"), range)?;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// How many processors a group may use, on version 1: `cpuset.cpus` is a list such as `0-3,8`.
-fn processors(group: &Path) -> io::Result<u64> {
-    let list = fs::read_to_string(group.join("cpuset.cpus"))?;
-    Ok(list.trim().split(',').filter_map(width).sum())
-}
-
-/// How many numbers a part of such a list stands for.
-fn width(part: &str) -> Option<u64> {
-    let (first, last) = part.split_once('-').unwrap_or((part, part));
-    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-    Some((last + 1).saturating_sub(first))
 }
 
 /// Removes the groups that the pods of an earlier run left. Kubelet would ask the container runtime
@@ -263,17 +235,4 @@ fn remove_below(path: &Path) -> io::Result<()> {
         }
     }
     fs::remove_dir(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::width;
-
-    #[test]
-    fn lists_of_processors_are_counted() {
-        let count = |list: &str| -> u64 { list.split(',').filter_map(width).sum() };
-        assert_eq!(count("0-3,8"), 5);
-        assert_eq!(count("0"), 1);
-        assert_eq!(count(""), 0);
-    }
 }
