@@ -9,7 +9,7 @@ use model::resource::Member;
 use serde_json::{Value, json};
 
 use super::member::delete_node;
-use super::{Kubeadm, node_object};
+use super::{Kubeadm, etcd, node_object};
 use crate::kube::client::{ApiError, Cluster, Request};
 use crate::kube::object::{LAB, items, lab_of, segment, text};
 use crate::kube::readiness::condition;
@@ -27,20 +27,35 @@ pub(super) fn leave(
     member: &Member,
     context: &StepContext<'_>,
 ) -> Result<(), DriverError> {
-    match reachable(driver, member, context) {
-        Ok(cluster) => leave_cluster(&cluster, name, member, context)?,
-        Err(why) => context.doing(format!("not drained: {why}")),
+    let cluster = match reachable(driver, member, context) {
+        Ok(cluster) => Some(cluster),
+        Err(why) => {
+            context.doing(format!("not drained: {why}"));
+            None
+        }
+    };
+    // With the first control plane the cluster itself goes: its pods have nowhere to move to.
+    let cluster = cluster.filter(|_| !member.first);
+    if let Some(cluster) = &cluster {
+        drain(cluster, name, context)?;
     }
     let inside = driver.inside(context.scope, name);
     // A machine that does not run has no kubelet that could come back.
-    let Ok(remains) = inside.remains() else {
-        return Ok(());
-    };
-    // First: what is half taken back must not look whole.
-    inside.remove_marker()?;
-    if remains.begun {
-        context.doing("taking back what kubeadm did");
-        inside.reset(member.role == Role::ControlPlane && !member.first)?;
+    if let Ok(remains) = inside.remains() {
+        // First: what is half taken back must not look whole.
+        inside.remove_marker()?;
+        if remains.begun {
+            context.doing("taking back what kubeadm did");
+            // A further control plane leaves etcd by this, which asks for its Node.
+            inside.reset(member.role == Role::ControlPlane && !member.first)?;
+        }
+    }
+    if let Some(cluster) = &cluster {
+        if member.role == Role::ControlPlane {
+            etcd::forget(driver, cluster, name, context)?;
+        }
+        context.doing("deleting the Node object");
+        delete_node(cluster, name)?;
     }
     Ok(())
 }
@@ -67,12 +82,8 @@ fn reachable(
     }
 }
 
-fn leave_cluster(
-    cluster: &Cluster,
-    name: &Name,
-    member: &Member,
-    context: &StepContext<'_>,
-) -> Result<(), DriverError> {
+/// Moves a node's pods away, if it is ours and its kubelet lives.
+fn drain(cluster: &Cluster, name: &Name, context: &StepContext<'_>) -> Result<(), DriverError> {
     let failed = |error: ApiError| error.during(format!("draining node {name}"));
     let Some(node) = node_object::get(cluster, name).map_err(failed)? else {
         return Ok(());
@@ -84,15 +95,10 @@ fn leave_cluster(
             .kind(ErrorKind::Refused)
             .caused_by(format!("it carries label {LAB}={owner}")));
     }
-    // With the first control plane the cluster itself goes: its pods have nowhere to move to.
-    if !member.first {
-        cordon(cluster, name).map_err(failed)?;
-        // On a node that is down nobody could end a pod; deleting the Node frees them.
-        if matches!(condition(&node, "Ready"), Some(("True", _))) {
-            evict_all(cluster, name, context)?;
-        }
-        context.doing("deleting the Node object");
-        delete_node(cluster, name)?;
+    cordon(cluster, name).map_err(failed)?;
+    // On a node that is down nobody could end a pod; deleting the Node frees them.
+    if matches!(condition(&node, "Ready"), Some(("True", _))) {
+        evict_all(cluster, name, context)?;
     }
     Ok(())
 }

@@ -105,11 +105,11 @@ impl Inside<'_> {
         self.machines.run(self.scope, self.node, &command, line)
     }
 
-    /// Runs a program that must succeed.
-    pub(crate) fn must(&self, argv: &[&str], limit: Duration) -> Result<(), DriverError> {
+    /// Runs a program that must succeed, and answers what it printed.
+    pub(crate) fn output(&self, argv: &[&str], limit: Duration) -> Result<Vec<u8>, DriverError> {
         let output = self.run(argv, limit, &mut |_| {})?;
         if output.ok() {
-            return Ok(());
+            return Ok(output.stdout);
         }
         let program = argv.first().copied().unwrap_or("nothing");
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -118,6 +118,11 @@ impl Inside<'_> {
             DriverError::new(format!("running {program} in {}", self.node))
                 .caused_by(last.unwrap_or("it failed without a word").to_owned()),
         )
+    }
+
+    /// Runs a program that must succeed.
+    pub(crate) fn must(&self, argv: &[&str], limit: Duration) -> Result<(), DriverError> {
+        self.output(argv, limit).map(|_| ())
     }
 
     /// What kubeadm has left.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver::{DriverError, Poll, StepContext};
+use driver::{DriverError, ErrorKind, Poll, StepContext};
 use jiff::Timestamp;
 use model::digest::Digest;
 use model::lab::Role;
@@ -16,7 +16,7 @@ use super::Kubeadm;
 use super::config::{DISCOVERY, NodeConfig, discovery};
 use super::inside::{Inside, Marker, Remains};
 use super::pki::ClusterIdentity;
-use super::{node_object, roles, run};
+use super::{etcd, node_object, roles, run};
 use crate::kube::client::{Cluster, Request};
 use crate::kube::readiness::condition;
 
@@ -122,6 +122,18 @@ impl Joining<'_> {
             roles::grant(&cluster, self.context.scope)?;
             return Ok(cluster);
         }
+        if !remains.begun && self.alive() {
+            // kubeadm init would make a second cluster of the same name beside it.
+            return Err(
+                DriverError::new(format!("making cluster {}", self.member.cluster))
+                    .kind(ErrorKind::Refused)
+                    .caused_by("it lives on its other control planes, and this node is not in it")
+                    .hint(
+                        "rebuilding the first of several control planes comes in a later release; \
+                     take the cluster down and up again, or declare another one first",
+                    ),
+            );
+        }
         // Begun but not marked. A cluster that answers is finished, not destroyed: kubeadm repeats
         // its phases on it. One that does not answer was never complete.
         let alive = remains.control_plane && self.alive();
@@ -166,6 +178,7 @@ impl Joining<'_> {
             delete_node(&cluster, self.name)?;
         }
         if self.member.role == Role::ControlPlane {
+            etcd::forget(self.driver, &cluster, self.name, self.context)?;
             self.write_identity(identity)?;
         }
         let client = identity.ca.client(
@@ -248,7 +261,8 @@ impl Joining<'_> {
         output.is_ok_and(|output| output.ok())
     }
 
-    /// Whether the API server answers and knows that kubeadm made its cluster.
+    /// Whether the API server answers and knows that kubeadm made its cluster. Where no control
+    /// plane of the cluster runs, that is known within a second.
     fn alive(&self) -> bool {
         let mut request = Request::get("/api/v1/namespaces/kube-system/configmaps/kubeadm-config");
         request.limit = PROBE;

@@ -16,6 +16,7 @@
 
 pub(crate) mod config;
 mod drain;
+mod etcd;
 mod inside;
 mod member;
 mod node_object;
