@@ -191,6 +191,8 @@ pub enum Reason {
     },
     /// It is no longer declared.
     Undeclared,
+    /// The whole lab is taken down.
+    Down,
     /// A step needs it.
     NeededBy {
         /// That step's address.
@@ -215,6 +217,7 @@ impl fmt::Display for Reason {
             Self::Faulty { what } => f.write_str(&what.join("; ")),
             Self::Unseen { why } => write!(f, "not visible now: {why}"),
             Self::Undeclared => f.write_str("no longer declared"),
+            Self::Down => f.write_str("taken down"),
             Self::NeededBy { step } => write!(f, "needed by {step}"),
             Self::Follows { step } => write!(f, "follows {step}"),
             Self::Proof => f.write_str("to be proved again after the changes"),

@@ -18,6 +18,11 @@ pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Dra
         .filter(|resource| resource.address.kind == Kind::Member)
         .filter_map(|resource| cluster_of(&resource.spec))
         .collect();
+    let reason = if wanted.is_empty() {
+        Reason::Down
+    } else {
+        Reason::Undeclared
+    };
     for (address, seen) in &inventory.things {
         let Presence::Ours { spec, .. } = &seen.presence else {
             continue;
@@ -46,10 +51,10 @@ pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Dra
             needs: BTreeSet::new(),
         };
         let impact = removal_impact(address, inventory);
-        draft.decide(&resource, Action::Delete, impact, Reason::Undeclared);
+        draft.decide(&resource, Action::Delete, impact, reason.clone());
     }
     for member in unseen_members(wanted, inventory, draft) {
-        draft.decide(&member, Action::Delete, Impact::None, Reason::Undeclared);
+        draft.decide(&member, Action::Delete, Impact::None, reason.clone());
     }
 }
 

@@ -41,7 +41,11 @@ pub(crate) fn plan_text(plan: &Plan, notes: &dyn StepNotes, style: Style) -> Str
 fn step_line(text: &mut String, step: &Step, notes: &dyn StepNotes, style: Style) {
     let symbol = style.action(step.action, &step.action.symbol().to_string());
     let _ = write!(text, "  {symbol} {:<32} {}", step.address, step.reason);
-    let impact = impact_word(step.impact);
+    let impact = match (step.action, step.impact) {
+        // What is lost with it is also elsewhere: nothing to be warned of.
+        (Action::Delete, Impact::Recreate) => "",
+        (_, impact) => impact_word(impact),
+    };
     if !impact.is_empty() {
         let _ = write!(text, ", {}", style.warn(impact));
     }

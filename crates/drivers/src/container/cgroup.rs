@@ -78,19 +78,42 @@ pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) ->
         clear(&path);
         make(&root, group.trim_start_matches('/'))?;
         limit(&path, size)?;
-        if root.ends_with("cpuset") {
-            // With more declared than real processors, kubelet would write a range that the
-            // kernel refuses; groups that are there already it only updates.
-            for below in ["kubepods", "kubepods/burstable", "kubepods/besteffort"] {
-                make(&path, below)?;
-            }
-        }
         if unified() {
             make(&path, SYSTEM)?;
+        } else {
+            make_for_pods(&path, size.cpu)?;
         }
         fs::write(leaf(&path).join("cgroup.procs"), "0")?;
     }
     Ok(())
+}
+
+/// Makes the group of the node's pods, on version 1. Where it is missing in any hierarchy, kubelet
+/// makes it and fails unless it can give it the declared processors: with more of them than the
+/// host has the kernel refuses the range, with fewer it refuses to take some away once there are
+/// groups below that have them all. A group that is there in every hierarchy it only updates.
+/// Source: Kubernetes, `pkg/kubelet/cm/cgroup_v1_manager_linux.go`.
+fn make_for_pods(node: &Path, declared: u32) -> io::Result<()> {
+    make(node, "kubepods")?;
+    let file = node.join("kubepods/cpuset.cpus");
+    if !file.exists() || declared >= processors(&fs::read_to_string(&file)?) {
+        return Ok(());
+    }
+    match declared {
+        0 | 1 => fs::write(file, "0"),
+        more => fs::write(file, format!("0-{}", more - 1)),
+    }
+}
+
+/// How many processors a list such as `0-3,8` names.
+fn processors(list: &str) -> u32 {
+    let number = |text: &str| text.trim().parse::<u32>().ok();
+    list.split(',')
+        .filter_map(|part| match part.split_once('-') {
+            Some((first, last)) => Some(number(last)?.saturating_sub(number(first)?) + 1),
+            None => number(part).map(|_| 1),
+        })
+        .sum()
 }
 
 /// Removes the groups that the pods of an earlier run left. Kubelet would ask the container runtime
@@ -235,4 +258,22 @@ fn remove_below(path: &Path) -> io::Result<()> {
         }
     }
     fs::remove_dir(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::processors;
+
+    #[test]
+    fn lists_of_processors_are_counted() {
+        for (list, count) in [
+            ("0", 1),
+            ("0-1\n", 2),
+            ("0-3,8", 5),
+            ("2,4-5", 3),
+            ("\n", 0),
+        ] {
+            assert_eq!(processors(list), count, "{list:?}");
+        }
+    }
 }
