@@ -12,6 +12,8 @@
 //!   thing itself. Otherwise `precheck` answers [`Precheck::Refused`] and says what it found.
 //! - **Complete last.** The digest of the spec ([`model::plan::Step::inputs`]) is written into the
 //!   thing as the last effect of `apply`, so that a half-made thing is seen as half made.
+//! - **Never backwards.** A thing tells the generation that wrote it (fact `generation`), and
+//!   `precheck` refuses a step of an earlier one ([`superseded`]).
 //! - **Bounded.** Every wait goes through [`StepContext::wait`]: it has an end, it says what it
 //!   waits for and why, and it stops when the run is interrupted.
 //! - **Discreet.** No secret in arguments of processes, in events, in errors or in facts.
@@ -24,7 +26,7 @@ mod registry;
 use std::collections::BTreeMap;
 
 use model::inventory::Observed;
-use model::plan::{LabId, Step};
+use model::plan::{Generation, LabId, Step};
 use model::resource::{Address, Kind, Resource};
 
 pub use context::{Cancel, Poll, Progress, StepContext};
@@ -91,6 +93,19 @@ pub enum Precheck {
     Ready,
     /// The step must not run.
     Refused(Refusal),
+}
+
+/// Refuses a step on a thing that a later generation has written: two copies of a lab's folder do
+/// not hold each other's lock, and the older one must not undo what the newer one did.
+#[must_use]
+pub fn superseded(wrote: Generation, context: &StepContext<'_>) -> Option<Refusal> {
+    (wrote > context.generation).then(|| Refusal {
+        found: format!(
+            "generation {} of the lab wrote it, this run is generation {}",
+            wrote.0, context.generation.0
+        ),
+        hint: "another copy of the lab's folder was applied since; plan again".to_owned(),
+    })
 }
 
 /// Why a step must not run. The hint says what the user can do.

@@ -120,13 +120,7 @@ impl Work<'_> {
                 hint: "it is left as it is".to_owned(),
             });
         }
-        (record.generation > self.context.generation).then(|| Refusal {
-            found: format!(
-                "{address} was written by generation {}, this run is {}",
-                record.generation.0, self.context.generation.0
-            ),
-            hint: "plan again".to_owned(),
-        })
+        driver::superseded(record.generation, self.context)
     }
 
     fn guard(&self) -> Result<(), DriverError> {

@@ -15,6 +15,9 @@ use model::plan::{Action, Generation, Impact, LabId, Reason, Step};
 use model::resource::{Kind, Resource, Spec};
 use uuid::Uuid;
 
+/// The generation that makes the thing.
+const GENERATION: Generation = Generation(2);
+
 /// One thing to try a driver with.
 pub struct Case<'a> {
     driver: &'a dyn Driver,
@@ -76,6 +79,7 @@ impl<'a> Case<'a> {
         self.is_made();
         self.is_made_once();
         self.is_left_by_others();
+        self.is_never_taken_back();
         if let Some(spec) = &self.changed {
             self.becomes(spec);
         }
@@ -199,6 +203,25 @@ impl<'a> Case<'a> {
         self.is_well(&self.resource.spec);
     }
 
+    /// It tells the generation that wrote it, and refuses every step of an earlier one.
+    fn is_never_taken_back(&self) {
+        if self.shared {
+            return;
+        }
+        let told = self
+            .see()
+            .and_then(|seen| seen.facts.get("generation").cloned());
+        assert_eq!(told.as_deref(), Some("2"), "the generation that wrote it");
+        for action in [Action::Create, Action::Update, Action::Delete] {
+            let step = self.step(&self.resource.spec, action);
+            let earlier = Generation(GENERATION.0 - 1);
+            match self.precheck_by(&step, earlier) {
+                Precheck::Refused(refusal) => assert!(refusal.found.contains("generation 2")),
+                other => panic!("{} by an earlier generation: {other:?}", step.address),
+            }
+        }
+    }
+
     /// To another lab it is either not there or foreign.
     fn is_left_by_others(&self) {
         if self.shared {
@@ -312,9 +335,12 @@ impl<'a> Case<'a> {
     }
 
     fn precheck(&self, step: &Step) -> Precheck {
-        match self.context(&Cancel::default(), |context| {
-            self.driver.precheck(step, context)
-        }) {
+        self.precheck_by(step, GENERATION)
+    }
+
+    fn precheck_by(&self, step: &Step, generation: Generation) -> Precheck {
+        let precheck = |context: &StepContext<'_>| self.driver.precheck(step, context);
+        match self.context_of(generation, &Cancel::default(), precheck) {
             Ok(found) => found,
             Err(error) => panic!("prechecking {}: {}", step.address, error.chain().join(": ")),
         }
@@ -342,10 +368,19 @@ impl<'a> Case<'a> {
     }
 
     fn context<T>(&self, cancel: &Cancel, call: impl FnOnce(&StepContext<'_>) -> T) -> T {
+        self.context_of(GENERATION, cancel, call)
+    }
+
+    fn context_of<T>(
+        &self,
+        generation: Generation,
+        cancel: &Cancel,
+        call: impl FnOnce(&StepContext<'_>) -> T,
+    ) -> T {
         let ears = Ears(Mutex::default());
         let result = call(&StepContext {
             scope: &self.scope,
-            generation: Generation(1),
+            generation,
             cancel,
             progress: &ears,
         });

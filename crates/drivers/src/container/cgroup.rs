@@ -138,8 +138,19 @@ pub(super) fn enter_lab(scope: &Scope) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a group below a root, with what each group on the way needs to be usable.
+/// Makes a group below a root, with what each group on the way needs to be usable. Another lab
+/// that goes down takes the group of all labs with it where it finds that empty: then once more.
 fn make(root: &Path, group: &str) -> io::Result<()> {
+    for _ in 0..10 {
+        match make_each(root, group) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+    }
+    make_each(root, group)
+}
+
+fn make_each(root: &Path, group: &str) -> io::Result<()> {
     let mut path = root.to_owned();
     for part in Path::new(group) {
         if unified() {

@@ -11,7 +11,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::process::Command;
 
-use driver::{DriverError, Scope};
+use driver::{DriverError, Scope, StepContext};
 use model::name::Name;
 use model::plan::Step;
 use model::resource::{Address, ForwardTarget, Spec};
@@ -38,8 +38,12 @@ struct Order {
 }
 
 /// Starts the forwarder of a step.
-pub(super) fn start(paths: &HostPaths, scope: &Scope, step: &Step) -> Result<(), DriverError> {
-    let address = &step.address;
+pub(super) fn start(
+    paths: &HostPaths,
+    step: &Step,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let (scope, address) = (context.scope, &step.address);
     let Spec::Forward(spec) = &step.resource.spec else {
         return Err(DriverError::new(format!("{address} is no forward")));
     };
@@ -65,7 +69,7 @@ pub(super) fn start(paths: &HostPaths, scope: &Scope, step: &Step) -> Result<(),
         .env_clear()
         .env("PATH", super::seed::PATH)
         .env(tags::PORT, port.to_string());
-    tags::tag(&mut command, scope, address, &step.inputs);
+    tags::tag(&mut command, step, context);
     tags::describe(&mut command, &step.resource.spec);
     launch::spawn_and_wait_for_name(command, &order, NAME).map_err(|said| {
         DriverError::new(format!("starting forward {}", address.name)).caused_by(said)

@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use driver::{DriverError, Scope};
-use model::digest::Digest;
+use driver::{DriverError, Scope, StepContext};
 use model::lab::{ContainerMachine, Machine};
 use model::name::Name;
+use model::plan::Step;
 use model::resource::{Address, Kind, NodeMachine};
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 use nix::sched::{CloneFlags, unshare};
@@ -64,11 +64,11 @@ pub(super) enum Start {
 /// Prepares the disk of a machine and starts it. A machine that runs is left as it is.
 pub(super) fn start(
     paths: &HostPaths,
-    scope: &Scope,
-    node: &Name,
     spec: &NodeMachine,
-    digest: &Digest,
+    step: &Step,
+    context: &StepContext<'_>,
 ) -> Result<Start, DriverError> {
+    let (scope, node) = (context.scope, &step.address.name);
     let order = Order {
         lab: scope.lab.clone(),
         id: scope.id,
@@ -82,8 +82,7 @@ pub(super) fn start(
         .args(["internal", "machine"])
         .env_clear()
         .env("PATH", seed::PATH);
-    let address = Address::new(Kind::Machine, node.clone());
-    tags::tag(&mut command, scope, &address, digest);
+    tags::tag(&mut command, step, context);
     let failed =
         |cause: String| DriverError::new(format!("starting machine {node}")).caused_by(cause);
     let (code, said) = run(command, &order).map_err(failed)?;

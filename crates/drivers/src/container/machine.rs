@@ -42,6 +42,7 @@ pub(super) fn apply(
     let mut record = Record {
         owner: scope.id,
         spec: spec.clone(),
+        generation: context.generation,
         digest: None,
     };
     record::write(&folder, &record)?;
@@ -69,7 +70,7 @@ fn start(
     let (scope, node) = (context.scope, &step.address.name);
     let pause = Duration::from_millis(50);
     context.wait("its supervisor", START_LIMIT, pause, || {
-        let started = launch::start(paths, scope, node, spec, &step.inputs)?;
+        let started = launch::start(paths, spec, step, context)?;
         let runs = Containers::first_process(scope, node).is_some();
         Ok(if started == launch::Start::Done || runs {
             Poll::Ready(())

@@ -28,7 +28,7 @@ use std::path::Path;
 use driver::{Driver, DriverError, Precheck, Refusal, Scope, StepContext};
 use model::inventory::Observed;
 use model::name::Name;
-use model::plan::{Action, Step};
+use model::plan::{Action, Generation, Step};
 use model::resource::{Address, Kind, NodeMachine, Resource, Spec};
 
 pub use cgroup::node_cgroup;
@@ -70,7 +70,7 @@ impl ContainerDriver {
             return Ok(());
         }
         tags::end_all(&step.address, context)?;
-        network::start(&self.paths, scope, step)
+        network::start(&self.paths, step, context)
     }
 
     fn apply_forward(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {
@@ -82,7 +82,18 @@ impl ContainerDriver {
             return Ok(());
         }
         tags::end_all(&step.address, context)?;
-        forward::start(&self.paths, scope, step)
+        forward::start(&self.paths, step, context)
+    }
+
+    /// The latest generation that wrote what stands at that address.
+    fn written_by(&self, address: &Address, scope: &Scope) -> Generation {
+        let processes = tags::find(scope).remove(address).unwrap_or_default();
+        let started = processes.iter().map(tags::Tagged::generation).max();
+        let recorded = match record::look(&self.folder(scope, &address.name), scope) {
+            Found::Ours(record) if address.kind == Kind::Machine => Some(record.generation),
+            _ => None,
+        };
+        started.max(recorded).unwrap_or_default()
     }
 
     /// Takes away what the lab's processes share, once the last of them is gone.
@@ -121,6 +132,10 @@ impl Driver for ContainerDriver {
             if let Found::Foreign(found) = record::look(&folder, scope) {
                 return Ok(Precheck::Refused(foreign(found, &folder)));
             }
+        }
+        let wrote = self.written_by(&step.address, scope);
+        if let Some(refusal) = driver::superseded(wrote, context) {
+            return Ok(Precheck::Refused(refusal));
         }
         if step.action != Action::Create {
             return Ok(Precheck::Ready);

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use driver::{DriverError, Scope};
+use driver::{DriverError, Scope, StepContext};
 use model::name::Name;
 use model::plan::Step;
 use model::resource::{Address, Kind, NodeMachine, NodeNetwork, Spec};
@@ -60,7 +60,12 @@ pub(super) fn marked(lab: &Path, scope: &Scope) -> Vec<Name> {
 }
 
 /// Makes the network of a step, unless it is held already.
-pub(super) fn start(paths: &HostPaths, scope: &Scope, step: &Step) -> Result<(), DriverError> {
+pub(super) fn start(
+    paths: &HostPaths,
+    step: &Step,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let scope = context.scope;
     let name = &step.address.name;
     let failed =
         |cause: String| DriverError::new(format!("making network {name}")).caused_by(cause);
@@ -80,7 +85,7 @@ pub(super) fn start(paths: &HostPaths, scope: &Scope, step: &Step) -> Result<(),
         .args(["internal", "network"])
         .env_clear()
         .env("PATH", super::seed::PATH);
-    tags::tag(&mut command, scope, &step.address, &step.inputs);
+    tags::tag(&mut command, step, context);
     tags::describe(&mut command, &step.resource.spec);
     match launch::spawn_and_wait_for_name(command, &order, HOLDER) {
         Ok(()) => Ok(()),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use driver::{DriverError, ErrorKind, Scope};
 use model::digest::Digest;
 use model::name::Name;
-use model::plan::LabId;
+use model::plan::{Generation, LabId};
 use model::resource::NodeMachine;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub(super) fn folder(machines: &Path, scope: &Scope, node: &Name) -> PathBuf {
 pub(super) struct Record {
     pub(super) owner: LabId,
     pub(super) spec: NodeMachine,
+    /// The generation that wrote it.
+    #[serde(default)]
+    pub(super) generation: Generation,
     /// Written last: without it the machine is half made.
     pub(super) digest: Option<Digest>,
 }
@@ -143,6 +146,7 @@ mod tests {
             "mtu": 1500, "pod_mtu": 1450, "pods": "10.244.0.0/16", "hosts": {}
         });
         Record {
+            generation: Generation(3),
             owner: scope.id,
             spec: serde_json::from_value(spec).unwrap(),
             digest: None,

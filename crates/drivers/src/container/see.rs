@@ -126,7 +126,8 @@ fn machine(
         }
     };
     let seen = Observed::ours(record.digest, Some(Spec::Machine(record.spec.clone())))
-        .fact("address", record.spec.address.addr().to_string());
+        .fact("address", record.spec.address.addr().to_string())
+        .fact("generation", record.generation.0.to_string());
     let Some(first) = processes.iter().find(|process| process.enterable()) else {
         return Some(seen.fault("it does not run", None, Remedy::Repair));
     };
@@ -141,6 +142,13 @@ fn machine(
     Some(seen)
 }
 
+/// What a process tells of itself by its tag.
+fn started(process: &Tagged, spec: Option<Spec>) -> Observed {
+    Observed::ours(process.digest(), spec)
+        .fact("pid", process.pid.to_string())
+        .fact("generation", process.generation().0.to_string())
+}
+
 /// What is known of a network by the processes that stand for it, and by a look inside.
 pub(super) fn network(processes: &[Tagged]) -> Option<Observed> {
     let holder = processes.first()?;
@@ -148,8 +156,7 @@ pub(super) fn network(processes: &[Tagged]) -> Option<Observed> {
         return Some(Observed::ours(None, None));
     }
     let spec = holder.spec();
-    let mut seen =
-        Observed::ours(holder.digest(), spec.clone()).fact("pid", holder.pid.to_string());
+    let mut seen = started(holder, spec.clone());
     if let Some(Spec::Network(spec)) = &spec {
         seen = seen.fact("cidr", spec.cidr.to_string());
         if let Some((what, cause)) = network::fault(holder.pid, spec) {
@@ -163,8 +170,7 @@ pub(super) fn network(processes: &[Tagged]) -> Option<Observed> {
 pub(super) fn forward(processes: &[Tagged]) -> Option<Observed> {
     let forwarder = processes.first()?;
     let spec = forwarder.spec();
-    let seen =
-        Observed::ours(forwarder.digest(), spec.clone()).fact("pid", forwarder.pid.to_string());
+    let seen = started(forwarder, spec.clone());
     let Some(port) = forwarder.port().filter(|port| forward::listens(*port)) else {
         return Some(seen.fault("it does not listen", None, Remedy::Repair));
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use driver::{DriverError, Poll, Scope, StepContext};
 use model::digest::Digest;
+use model::plan::{Generation, Step};
 use model::resource::{Address, Spec};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -15,6 +16,7 @@ use nix::unistd::Pid;
 const LAB: &str = "STEADING_LAB_ID";
 const ADDRESS: &str = "STEADING_ADDRESS";
 const DIGEST: &str = "STEADING_DIGEST";
+const GENERATION: &str = "STEADING_GENERATION";
 /// What a process stands for, so that a change can be explained; a spec holds no secret.
 const SPEC: &str = "STEADING_SPEC";
 /// The supervisor's name: process 1 of a machine that is put together.
@@ -47,6 +49,12 @@ impl Tagged {
         serde_json::from_str(self.variables.get(SPEC)?).ok()
     }
 
+    /// The generation that started it.
+    pub(super) fn generation(&self) -> Generation {
+        let told = self.variables.get(GENERATION);
+        Generation(told.and_then(|text| text.parse().ok()).unwrap_or_default())
+    }
+
     /// Whether it is process 1 of a machine whose own file system it sees already. Until then it
     /// still sees the host's, and nobody may enter.
     pub(super) fn enterable(&self) -> bool {
@@ -66,11 +74,12 @@ impl Tagged {
 }
 
 /// Puts the tag into the environment of a process to be started.
-pub(super) fn tag(command: &mut Command, scope: &Scope, address: &Address, digest: &Digest) {
+pub(super) fn tag(command: &mut Command, step: &Step, context: &StepContext<'_>) {
     command
-        .env(LAB, scope.id.to_string())
-        .env(ADDRESS, address.to_string())
-        .env(DIGEST, digest.as_str());
+        .env(LAB, context.scope.id.to_string())
+        .env(ADDRESS, step.address.to_string())
+        .env(DIGEST, step.inputs.as_str())
+        .env(GENERATION, context.generation.0.to_string());
 }
 
 /// Puts what it is made from into the environment of a process to be started.

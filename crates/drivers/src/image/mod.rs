@@ -118,44 +118,6 @@ impl ImageDriver {
             _ => Ok(()),
         }
     }
-
-    /// What a step would bring in: nothing if it is in the cache of this machine already, else
-    /// about how large it is and about how long a build takes, for people.
-    #[must_use]
-    pub fn cost(&self, resource: &Resource) -> Option<Cost> {
-        match &resource.spec {
-            Spec::Artifact(artifact) => {
-                let recipe = Recipe::find(artifact.name.as_str()).ok()?;
-                if self.cache.find(&recipe, artifact.arch).is_some() {
-                    return None;
-                }
-                Some(Cost {
-                    size: recipe.size,
-                    build_time: recipe.build_time,
-                })
-            }
-            Spec::Image(image) => {
-                let folder = build::folder(&self.paths.images, image);
-                if build::read_record(&folder).is_some() {
-                    return None;
-                }
-                Some(Cost {
-                    size: "1000 MB".to_owned(),
-                    build_time: "90 s".to_owned(),
-                })
-            }
-            _ => None,
-        }
-    }
-}
-
-/// What it costs to bring something in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cost {
-    /// About how large it is.
-    pub size: String,
-    /// About how long a build takes on two cores.
-    pub build_time: String,
 }
 
 /// The folder of a node image below the folder of all images.

@@ -80,7 +80,10 @@ pub(crate) fn precheck(
             let place = format!("its record in {NAMESPACE} is not ours: {found}");
             return Ok(refused(place));
         }
-        Found::Ours(record) => record.digest.as_ref() == Some(&step.inputs),
+        Found::Ours(record) => match driver::superseded(record.generation, context) {
+            Some(refusal) => return Ok(Precheck::Refused(refusal)),
+            None => record.digest.as_ref() == Some(&step.inputs),
+        },
         Found::Nothing => false,
     };
     let wanted = wanted(&cluster, scope, &step.address, spec)
@@ -151,6 +154,7 @@ pub(crate) fn apply(
     };
     let mut record = Record {
         address: step.address.clone(),
+        generation: context.generation,
         objects: union(&recorded, &references),
         digest: None,
         spec: Some(step.resource.spec.clone()),

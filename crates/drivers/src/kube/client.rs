@@ -323,12 +323,25 @@ async fn send_text(client: Client, request: Request) -> Result<String, ApiError>
     }
 }
 
+/// An API server that is not ready answers with a list of all its checks: only those that fail are
+/// of interest.
+fn failing_checks(message: &str) -> String {
+    let failing: Vec<&str> = message
+        .lines()
+        .filter_map(|line| line.strip_prefix("[-]"))
+        .collect();
+    if failing.is_empty() {
+        return message.to_owned();
+    }
+    format!("not ready: {}", failing.join(", "))
+}
+
 fn translate(error: &kube::Error) -> ApiError {
     match error {
         kube::Error::Api(status) => ApiError::Status {
             code: status.code,
             reason: status.reason.clone(),
-            message: status.message.clone(),
+            message: failing_checks(&status.message),
         },
         other => {
             // The deepest cause says it: connection refused, not "service error".
@@ -338,5 +351,20 @@ fn translate(error: &kube::Error) -> ApiError {
             }
             ApiError::Unreachable(deepest.to_string())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failing_checks;
+
+    #[test]
+    fn of_a_list_of_checks_only_the_failing_are_told() {
+        let list = "[+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\nreadyz check failed";
+        assert_eq!(
+            failing_checks(list),
+            "not ready: etcd failed: reason withheld"
+        );
+        assert_eq!(failing_checks("forbidden"), "forbidden");
     }
 }

@@ -70,7 +70,8 @@ pub(crate) fn observe(
         };
         for record in records {
             if record.address.kind == Kind::Connectivity {
-                let observed = Observed::ours(record.digest.clone(), record.spec.clone());
+                let observed = Observed::ours(record.digest.clone(), record.spec.clone())
+                    .fact("generation", record.generation.0.to_string());
                 seen.insert(record.address.clone(), observed);
             }
         }
@@ -125,7 +126,9 @@ pub(crate) fn precheck(
     let found = cluster.record(context.scope, &step.address);
     Ok(
         match found.map_err(|e| e.during(format!("checking {}", step.address)))? {
-            Found::Nothing | Found::Ours(_) => Precheck::Ready,
+            Found::Nothing => Precheck::Ready,
+            Found::Ours(record) => driver::superseded(record.generation, context)
+                .map_or(Precheck::Ready, Precheck::Refused),
             Found::Foreign(found) => Precheck::Refused(Refusal {
                 found,
                 hint: format!("delete that record in namespace {NAMESPACE}"),
@@ -160,6 +163,7 @@ pub(crate) fn apply(
     ensure_namespace(&cluster, context.scope).map_err(|e| e.during(failed()))?;
     let record = Record {
         address: step.address.clone(),
+        generation: context.generation,
         objects: Vec::new(),
         digest: Some(step.inputs.clone()),
         spec: Some(step.resource.spec.clone()),

@@ -109,6 +109,7 @@ fn look(
             continue;
         }
         let mut observed = Observed::ours(record.digest.clone(), record.spec.clone())
+            .fact("generation", record.generation.0.to_string())
             .fact("objects", record.objects.len().to_string());
         let want = wanted.iter().find(|one| one.address == record.address);
         // What is to be changed or deleted anyway needs no closer look.

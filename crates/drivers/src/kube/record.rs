@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use driver::Scope;
 use model::digest::Digest;
+use model::plan::Generation;
 use model::resource::{Address, Spec};
 use serde_json::{Value, json};
 
@@ -27,6 +28,8 @@ const SPEC_LIMIT: usize = 512 * 1024;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
     pub(crate) address: Address,
+    /// The generation that wrote it.
+    pub(crate) generation: Generation,
     pub(crate) objects: Vec<ObjectRef>,
     /// Of the spec; only once everything was applied and ready.
     pub(crate) digest: Option<Digest>,
@@ -56,7 +59,10 @@ impl Record {
     }
 
     fn to_object(&self, scope: &Scope) -> Value {
-        let mut data = BTreeMap::from([("objects", json!(self.objects).to_string())]);
+        let mut data = BTreeMap::from([
+            ("generation", self.generation.0.to_string()),
+            ("objects", json!(self.objects).to_string()),
+        ]);
         if let Some(digest) = &self.digest {
             data.insert("digest", digest.to_string());
         }
@@ -85,6 +91,7 @@ impl Record {
                 .as_str()?
                 .parse()
                 .ok()?,
+            generation: Generation(read("generation").and_then(|text| text.parse().ok())?),
             objects: serde_json::from_str(read("objects")?).ok()?,
             digest: read("digest").and_then(|hex| serde_json::from_value(json!(hex)).ok()),
             spec: read("spec").and_then(|json| serde_json::from_str(json).ok()),
@@ -134,6 +141,7 @@ impl Cluster {
         // A record of ours that cannot be read is one without a list.
         let record = Record::from_object(&object).unwrap_or_else(|| Record {
             address: address.clone(),
+            generation: Generation::default(),
             objects: Vec::new(),
             digest: None,
             spec: None,
@@ -198,6 +206,7 @@ mod tests {
         });
         Record {
             address: "app/podinfo".parse().unwrap(),
+            generation: Generation(7),
             objects: vec![ObjectRef {
                 api_version: "v1".to_owned(),
                 kind: "Namespace".to_owned(),

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use model::digest::Digest;
 use model::name::Name;
-use model::plan::LabId;
+use model::plan::{Generation, LabId};
 use model::resource::Member;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -43,6 +43,9 @@ const ETCD: &str = "/var/lib/etcd";
 pub(crate) struct Marker {
     pub(crate) lab: LabId,
     pub(crate) digest: Digest,
+    /// The generation that completed it.
+    #[serde(default)]
+    pub(crate) generation: Generation,
     pub(crate) member: Member,
 }
 

@@ -75,6 +75,7 @@ impl Joining<'_> {
         inside.write_marker(&Marker {
             lab: self.context.scope.id,
             digest: self.digest.clone(),
+            generation: self.context.generation,
             member: self.member.clone(),
         })
     }

@@ -164,11 +164,16 @@ impl Driver for Kubeadm {
                 hint: "nothing was touched".to_owned(),
             }));
         }
-        Ok(match unchangeable(&marker.member, member) {
-            Some(refusal) => Precheck::Refused(refusal),
-            None if marker.digest == step.inputs && self.is_well(step, context) => Precheck::Done,
-            None => Precheck::Ready,
-        })
+        let refusal = driver::superseded(marker.generation, context);
+        Ok(
+            match refusal.or_else(|| unchangeable(&marker.member, member)) {
+                Some(refusal) => Precheck::Refused(refusal),
+                None if marker.digest == step.inputs && self.is_well(step, context) => {
+                    Precheck::Done
+                }
+                None => Precheck::Ready,
+            },
+        )
     }
 
     fn apply(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {

@@ -110,10 +110,12 @@ fn look(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> 
     }
     let Marker {
         digest,
+        generation,
         member: old,
         ..
     } = marker;
-    let observed = Observed::ours(Some(digest), Some(Spec::Member(old)));
+    let observed = Observed::ours(Some(digest), Some(Spec::Member(old)))
+        .fact("generation", generation.0.to_string());
     Some(match nodes {
         Nodes::Never => observed,
         Nodes::Silent(why) => {
