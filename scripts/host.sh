@@ -23,6 +23,19 @@ as_root() {
   fi
 }
 
+# Runs a command that may be silent for long. On a terminal it shows its own progress; elsewhere
+# somebody who reads along is told every four seconds that it goes on.
+telling() {
+  local what=$1 ticker status=0; shift
+  if [ -t 2 ]; then "$@"; return; fi
+  ( began=$SECONDS; while sleep 4 && kill -0 $$ 2>/dev/null; do say "$what, $((SECONDS - began)) s"; done ) &
+  ticker=$!
+  "$@" || status=$?
+  kill "$ticker" 2>/dev/null
+  wait "$ticker" 2>/dev/null
+  return "$status"
+}
+
 # Leaves with what to do unless root can be had: without a terminal nobody can answer sudo.
 need_root() {
   [ "$(id -u)" = 0 ] && return
@@ -44,7 +57,7 @@ install_packages() {
   packages=$(needed_packages)
   [ -z "$packages" ] && return
   say "installing Debian packages: $(echo $packages)"
-  as_root apt-get update -qq
+  as_root apt-get update -q >&2
   # shellcheck disable=SC2086 # one word each
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >&2
 }
