@@ -31,8 +31,8 @@ telling() {
   ( began=$SECONDS; while sleep 4 && kill -0 $$ 2>/dev/null; do say "$what, $((SECONDS - began)) s"; done ) &
   ticker=$!
   "$@" || status=$?
-  kill "$ticker" 2>/dev/null
-  wait "$ticker" 2>/dev/null
+  kill "$ticker" 2>/dev/null || true
+  wait "$ticker" 2>/dev/null || true
   return "$status"
 }
 
