@@ -1,53 +1,30 @@
 //! Values that follow from others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::lab::{Cluster, Cni, Lab, Named, Network, Node, Role, Taint, TaintEffect};
+use model::lab::{Cluster, ETHERNET_MTU, Endpoint, Lab, Named, Node, Role, Taint, TaintEffect};
 use model::name::Name;
 
 /// The port of API servers.
 pub const API_PORT: u16 = 6443;
 
-/// The network that an address lies in, the narrowest first.
-#[must_use]
-pub fn network_of(lab: &Lab, address: IpAddr) -> Option<(&Name, &Network)> {
-    lab.networks
-        .iter()
-        .filter(|(_, network)| network.cidr.contains(&address))
-        .max_by_key(|(_, network)| network.cidr.prefix_len())
-}
-
-/// The nodes of a cluster.
-pub(crate) fn nodes_of<'a>(lab: &'a Lab, cluster: &Name) -> BTreeMap<&'a Name, &'a Node> {
-    lab.nodes
-        .iter()
-        .filter(|(_, node)| node.cluster == *cluster)
-        .collect()
-}
-
-/// The control planes of a cluster, in the order of their names.
-pub(crate) fn control_planes<'a>(lab: &'a Lab, cluster: &Name) -> Vec<(&'a Name, &'a Node)> {
-    nodes_of(lab, cluster)
-        .into_iter()
-        .filter(|(_, node)| node.role == Role::ControlPlane)
-        .collect()
-}
-
-/// The largest packet inside pods: what the narrowest network between the nodes carries, less what
+/// The largest packet inside pods: what the narrowest way between the nodes carries, less what
 /// the encapsulation adds; or less, where the lab file says less.
 #[must_use]
 pub fn pod_mtu(lab: &Lab, name: &Name, cluster: &Cluster) -> u16 {
-    let path = nodes_of(lab, name)
-        .values()
-        .filter_map(|node| network_of(lab, node.address))
-        .map(|(_, network)| network.mtu)
-        .min()
-        .unwrap_or(1500);
-    let Cni::Flannel(flannel) = &cluster.cni;
-    let derived = path.saturating_sub(flannel.backend.overhead());
-    flannel.mtu.unwrap_or(derived)
+    let (v6, path) = lab
+        .narrowest_way(name)
+        .map_or((false, ETHERNET_MTU), |(network, mtu)| {
+            let v6_only = lab
+                .networks
+                .get(network)
+                .is_some_and(|network| network.cidr.v4().is_none());
+            (v6_only, mtu)
+        });
+    let derived = path.saturating_sub(cluster.cni.encapsulation().overhead(v6));
+    cluster.cni.mtu().unwrap_or(derived)
 }
 
 /// The address of cluster DNS: the tenth of the Service range, as kubeadm has it
@@ -82,11 +59,28 @@ pub(crate) fn api_service(services: &IpNet) -> Option<IpAddr> {
 /// The names and addresses that the API server's certificate covers: every control plane by name
 /// and address, and the loopback address that the forwarder listens on.
 pub(crate) fn certificate_names(lab: &Lab, cluster: &Name) -> BTreeSet<String> {
-    control_planes(lab, cluster)
-        .into_iter()
-        .flat_map(|(name, node)| [name.to_string(), node.address.to_string()])
+    lab.control_planes(cluster)
+        .flat_map(|(name, node)| {
+            let addresses = lab.node_addresses(node).into_iter();
+            let addresses = addresses.map(|(_, address)| address.to_string());
+            std::iter::once(name.to_string()).chain(addresses)
+        })
+        .chain(cluster_names(lab, cluster))
         .chain(["127.0.0.1".to_owned(), "localhost".to_owned()])
         .collect()
+}
+
+/// What the cluster is reached by besides its control planes: its endpoint, and what is declared.
+fn cluster_names(lab: &Lab, cluster: &Name) -> Vec<String> {
+    let Some(cluster) = lab.clusters.get(cluster) else {
+        return Vec::new();
+    };
+    let endpoint = match &cluster.endpoint {
+        Some(Endpoint::Vip(address)) => Some(address.to_string()),
+        Some(Endpoint::Dns(dns)) => Some(dns.name.clone()),
+        Some(Endpoint::Node(_)) | None => None,
+    };
+    endpoint.into_iter().chain(cluster.sans.clone()).collect()
 }
 
 /// The taints of a node: declared, or kubeadm's for control planes where there are workers to do
@@ -95,9 +89,9 @@ pub(crate) fn taints(lab: &Lab, node: &Node) -> Vec<Taint> {
     if let Some(taints) = &node.taints {
         return taints.clone();
     }
-    let has_workers = nodes_of(lab, &node.cluster)
-        .values()
-        .any(|other| other.role == Role::Worker);
+    let has_workers = lab
+        .nodes_of(&node.cluster)
+        .any(|(_, other)| other.role == Role::Worker);
     if node.role == Role::ControlPlane && has_workers {
         return vec![Taint {
             key: "node-role.kubernetes.io/control-plane".to_owned(),
@@ -110,8 +104,7 @@ pub(crate) fn taints(lab: &Lab, node: &Node) -> Vec<Taint> {
 
 /// The names that all nodes of a cluster resolve without DNS.
 pub(crate) fn hosts(lab: &Lab, cluster: &Name) -> Named<IpAddr> {
-    nodes_of(lab, cluster)
-        .into_iter()
-        .map(|(name, node)| (name.clone(), node.address))
+    lab.nodes_of(cluster)
+        .filter_map(|(name, node)| Some((name.clone(), lab.node_address(node)?)))
         .collect()
 }

@@ -1,11 +1,14 @@
 //! The expansion of a lab into resources.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use model::digest::Digest;
-use model::lab::{App, AppSource, Cluster, Cni, Distribution, Expose, Lab, Node, Role, Settings};
+use model::lab::{
+    App, AppSource, Cluster, Cni, Distribution, Expose, Lab, Network, Node, Role, Settings,
+};
 use model::name::Name;
 use model::resource::{
     Address, Connectivity, ForwardTarget, Forwarder, Kind, Member, NodeImage, NodeMachine,
@@ -87,16 +90,14 @@ impl Expansion<'_> {
             return;
         };
         let digest = Digest::of(&image.1);
-        let Some(first) = derive::control_planes(self.lab, name)
-            .first()
-            .map(|(n, _)| (*n).clone())
-        else {
+        let lab = self.lab;
+        let Some((first, _)) = lab.control_planes(name).next() else {
             return;
         };
-        for (node_name, node) in derive::nodes_of(self.lab, name) {
+        for (node_name, node) in lab.nodes_of(name) {
             self.network_of_node(node);
             self.machine(node_name, node, cluster, (&image.0, &digest));
-            self.member(node_name, node, cluster, &first);
+            self.member(node_name, node, cluster, first);
         }
         self.api_forward(name);
         self.cluster_components(name, cluster);
@@ -104,10 +105,13 @@ impl Expansion<'_> {
 
     /// The image of the cluster's nodes, with the artifacts that it is made from.
     fn image(&mut self, name: &Name, cluster: &Cluster) -> Option<(Address, NodeImage)> {
-        let Distribution::Kubeadm(kubeadm) = &cluster.distribution;
-        let arch = derive::nodes_of(self.lab, name)
-            .values()
-            .find_map(|node| self.lab.hosts.get(&node.on))
+        let Distribution::Kubeadm(kubeadm) = &cluster.distribution else {
+            return None;
+        };
+        let arch = self
+            .lab
+            .nodes_of(name)
+            .find_map(|(_, node)| self.lab.host_of(node))
             .map_or_else(Default::default, |host| host.arch);
         let Some(image) = image::node_image(&cluster.distribution, arch) else {
             let field = format!("clusters.{name}.distribution.kubeadm.kubernetes");
@@ -136,18 +140,25 @@ impl Expansion<'_> {
         Some((address, image))
     }
 
+    /// The network that a node's address lies in, and the address.
+    fn place(&self, node: &Node) -> Option<(&Name, &Network, IpAddr)> {
+        let address = self.lab.node_address(node)?;
+        let (name, network) = self.lab.network_of(address)?;
+        Some((name, network, address))
+    }
+
     fn network_of_node(&mut self, node: &Node) {
-        let Some((name, network)) = derive::network_of(self.lab, node.address) else {
+        let Some((name, network, _)) = self.place(node) else {
             return;
         };
-        let Some(gateway) = network.router() else {
+        let Some(gateway) = network.router_address() else {
             return;
         };
         let spec = NodeNetwork {
             host: node.on.clone(),
-            cidr: network.cidr,
+            cidr: network.cidr.first(),
             gateway,
-            mtu: network.mtu,
+            mtu: self.lab.network_mtu(name),
         };
         let address = Address::new(Kind::Network, name.clone());
         self.add(address, Spec::Network(spec), BTreeSet::new());
@@ -163,12 +174,12 @@ impl Expansion<'_> {
         let Some(machine) = node.machine() else {
             return;
         };
-        let Some((network_name, network)) = derive::network_of(self.lab, node.address) else {
+        let Some((network_name, network, address)) = self.place(node) else {
             return;
         };
         let (Some(gateway), Ok(address)) = (
-            network.router(),
-            IpNet::new(node.address, network.cidr.prefix_len()),
+            network.router_address(),
+            IpNet::new(address, network.cidr.first().prefix_len()),
         ) else {
             return;
         };
@@ -179,9 +190,9 @@ impl Expansion<'_> {
             network: network_name.clone(),
             address,
             gateway,
-            mtu: network.mtu,
+            mtu: self.lab.network_mtu(network_name),
             pod_mtu: derive::pod_mtu(self.lab, &node.cluster, cluster),
-            pods: cluster.pods,
+            pods: cluster.pods.first(),
             hosts: derive::hosts(self.lab, &node.cluster),
         };
         let needs = BTreeSet::from([
@@ -196,10 +207,14 @@ impl Expansion<'_> {
     }
 
     fn member(&mut self, name: &Name, node: &Node, cluster: &Cluster, first: &Name) {
-        let Distribution::Kubeadm(kubeadm) = &cluster.distribution;
-        let (Some(dns), Some(endpoint)) = (
-            derive::dns_address(&cluster.services),
-            self.lab.nodes.get(first).map(|node| node.address),
+        let Distribution::Kubeadm(kubeadm) = &cluster.distribution else {
+            return;
+        };
+        let address_of = |node: &Node| self.lab.node_address(node);
+        let (Some(dns), Some(address), Some(endpoint)) = (
+            derive::dns_address(&cluster.services.first()),
+            address_of(node),
+            self.lab.nodes.get(first).and_then(address_of),
         ) else {
             return;
         };
@@ -207,11 +222,11 @@ impl Expansion<'_> {
             cluster: node.cluster.clone(),
             role: node.role,
             first: name == first,
-            address: node.address,
+            address,
             endpoint: format!("{endpoint}:{}", derive::API_PORT),
             kubernetes: kubeadm.kubernetes.clone(),
-            pods: cluster.pods,
-            services: cluster.services,
+            pods: cluster.pods.first(),
+            services: cluster.services.first(),
             dns,
             domain: cluster.domain.clone(),
             sans: match node.role {
@@ -235,7 +250,7 @@ impl Expansion<'_> {
     }
 
     fn api_forward(&mut self, cluster: &Name) {
-        let planes = derive::control_planes(self.lab, cluster);
+        let planes: Vec<_> = self.lab.control_planes(cluster).collect();
         let Some((first, node)) = planes.first() else {
             return;
         };
@@ -255,25 +270,33 @@ impl Expansion<'_> {
     }
 
     fn cluster_components(&mut self, name: &Name, cluster: &Cluster) {
-        let Cni::Flannel(flannel) = &cluster.cni;
+        let Cni::Flannel(flannel) = &cluster.cni else {
+            return;
+        };
         let mut own = Settings::new();
         own.insert("backend".to_owned(), json!(flannel.backend));
         self.component(
             name,
             cluster,
-            "flannel",
+            ("flannel", "flannel"),
             &own,
             &FieldPath(format!("clusters.{name}.cni")),
         );
-        let declared = &self.lab.components;
-        let names: BTreeSet<&str> = ALWAYS
-            .into_iter()
-            .chain(declared.keys().map(Name::as_str))
+        let declared: BTreeMap<&str, &model::lab::Component> = self
+            .lab
+            .components
+            .iter()
+            .filter(|(_, component)| component.enabled)
+            .map(|(name, component)| (name.as_str(), component))
             .collect();
+        let names: BTreeSet<&str> = ALWAYS.into_iter().chain(declared.keys().copied()).collect();
         for component in names {
             let path = FieldPath(format!("components.{component}"));
-            let given = declared.get(component).cloned().unwrap_or_default();
-            self.component(name, cluster, component, &given, &path);
+            let given = declared.get(component).copied();
+            let entry = given.and_then(|one| one.catalog.as_ref());
+            let entry = entry.map_or(component, Name::as_str);
+            let settings = given.map_or_else(Settings::new, |one| one.settings.clone());
+            self.component(name, cluster, (component, entry), &settings, &path);
         }
     }
 
@@ -281,12 +304,12 @@ impl Expansion<'_> {
         &mut self,
         cluster_name: &Name,
         cluster: &Cluster,
-        name: &str,
+        (name, entry): (&str, &str),
         given: &Settings,
         path: &FieldPath,
     ) {
         let entry = components()
-            .get(name)
+            .get(entry)
             .filter(|e| e.kind == ComponentKind::Component);
         let (Some(entry), Ok(name)) = (entry, name.parse::<Name>()) else {
             let known: Vec<&str> = components()
@@ -330,9 +353,11 @@ impl Expansion<'_> {
 
     /// What objects of a cluster need: the API through its forward, and what the entry names.
     fn objects_needs(&self, cluster: &Name, entry: &Component) -> BTreeSet<Address> {
-        let mut needs: BTreeSet<Address> = derive::control_planes(self.lab, cluster)
-            .first()
-            .map(|(name, _)| Address::new(Kind::Member, (*name).clone()))
+        let mut needs: BTreeSet<Address> = self
+            .lab
+            .control_planes(cluster)
+            .next()
+            .map(|(name, _)| Address::new(Kind::Member, name.clone()))
             .into_iter()
             .chain(api_forward_address(cluster))
             .collect();
@@ -358,8 +383,8 @@ impl Expansion<'_> {
         path: &FieldPath,
     ) -> Vec<Value> {
         let settings = settings::complete(entry, given, path, &mut self.findings);
-        let first = derive::control_planes(self.lab, cluster_name);
-        let endpoint = first.first().map(|(_, node)| node.address.to_string());
+        let first = self.lab.control_planes(cluster_name).next();
+        let endpoint = first.and_then(|(_, node)| self.lab.node_address(node));
         let values = json!({
             "lab": self.lab.lab,
             "name": name,
@@ -369,9 +394,9 @@ impl Expansion<'_> {
             "pod_mtu": derive::pod_mtu(self.lab, cluster_name, cluster),
             "cluster": {
                 "name": cluster_name,
-                "pods": cluster.pods,
-                "services": cluster.services,
-                "dns": derive::dns_address(&cluster.services),
+                "pods": cluster.pods.first(),
+                "services": cluster.services.first(),
+                "dns": derive::dns_address(&cluster.services.first()),
                 "domain": cluster.domain,
                 "endpoint": { "host": endpoint, "port": derive::API_PORT },
             },
@@ -391,7 +416,7 @@ impl Expansion<'_> {
     }
 
     fn apps(&mut self) {
-        for (name, app) in &self.lab.apps {
+        for (name, app) in self.lab.apps.iter().filter(|(_, app)| app.enabled) {
             let path = FieldPath(format!("apps.{name}"));
             let cluster_name = app
                 .cluster
@@ -430,8 +455,8 @@ impl Expansion<'_> {
                 let objects = manifests::from_folder(folder, self.files, &path, &mut self.findings);
                 (folder.to_owned(), objects)
             }
-            // check tells of it.
-            None => return,
+            // Others tell of it: `check` where there is no source, `beyond_reach` of charts.
+            Some(AppSource::Chart(_)) | None => return,
         };
         needs.extend(self.app_needs(cluster_name));
         let address = Address::new(Kind::App, name.clone());
@@ -449,9 +474,10 @@ impl Expansion<'_> {
 
     /// What every app needs: the API, all nodes, the pod network and names.
     fn app_needs(&self, cluster: &Name) -> Vec<Address> {
-        let members = derive::nodes_of(self.lab, cluster)
-            .into_keys()
-            .map(|node| Address::new(Kind::Member, node.clone()));
+        let members = self
+            .lab
+            .nodes_of(cluster)
+            .map(|(node, _)| Address::new(Kind::Member, node.clone()));
         let components = ["flannel", "coredns"]
             .into_iter()
             .filter_map(|name| Some(Address::new(Kind::Component, name.parse().ok()?)));
@@ -487,9 +513,9 @@ impl Expansion<'_> {
         (cluster_name, cluster): (&Name, &Cluster),
         app: Address,
     ) {
-        let nodes = derive::nodes_of(self.lab, cluster_name);
+        let nodes: BTreeMap<&Name, &Node> = self.lab.nodes_of(cluster_name).collect();
         let (Some(dns), Some(host)) = (
-            derive::dns_address(&cluster.services),
+            derive::dns_address(&cluster.services.first()),
             nodes.values().next().map(|node| node.on.clone()),
         ) else {
             return;
@@ -515,9 +541,10 @@ impl Expansion<'_> {
         let Some(cluster) = self.lab.clusters.get(name) else {
             return;
         };
-        let nodes: BTreeSet<Name> = derive::nodes_of(self.lab, name)
-            .into_keys()
-            .cloned()
+        let nodes: BTreeSet<Name> = self
+            .lab
+            .nodes_of(name)
+            .map(|(node, _)| node.clone())
             .collect();
         let mut needs: BTreeSet<Address> = nodes
             .iter()
@@ -530,10 +557,13 @@ impl Expansion<'_> {
                 .cloned(),
         );
         needs.extend(api_forward_address(name));
-        let services = derive::api_service(&cluster.services)
+        let services = derive::api_service(&cluster.services.first())
             .map(|address| format!("{address}:443"))
             .into_iter()
-            .chain(derive::dns_address(&cluster.services).map(|address| format!("{address}:53")))
+            .chain(
+                derive::dns_address(&cluster.services.first())
+                    .map(|address| format!("{address}:53")),
+            )
             .collect();
         let spec = Connectivity {
             cluster: name.clone(),

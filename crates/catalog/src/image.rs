@@ -46,7 +46,9 @@ fn artifact_version(name: &str) -> Option<String> {
 
 /// The image of a distribution's nodes; `None` for a version that there is none for.
 pub(crate) fn node_image(distribution: &Distribution, arch: Arch) -> Option<NodeImage> {
-    let Distribution::Kubeadm(kubeadm) = distribution;
+    let Distribution::Kubeadm(kubeadm) = distribution else {
+        return None;
+    };
     if !kubernetes_versions().contains(&kubeadm.kubernetes) {
         return None;
     }

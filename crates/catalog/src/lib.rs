@@ -9,9 +9,11 @@ mod derive;
 mod expand;
 mod image;
 mod manifests;
+mod reach;
 mod settings;
 
 pub use component::{Component, ComponentKind, components};
-pub use derive::{API_PORT, dns_address, network_of, pod_mtu};
+pub use derive::{API_PORT, dns_address, pod_mtu};
 pub use expand::expand;
 pub use image::kubernetes_versions;
+pub use reach::beyond_reach;

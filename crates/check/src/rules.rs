@@ -6,7 +6,6 @@ mod app_source;
 mod capacity;
 mod control_plane_count;
 mod control_plane_size;
-mod machine_kind;
 mod manifests_inside;
 mod mtu;
 mod needs_control_plane;
@@ -29,7 +28,6 @@ pub(crate) const RULES: &[Rule] = &[
     control_plane_count::RULE,
     needs_control_plane::RULE,
     ranges_large_enough::RULE,
-    machine_kind::RULE,
     port::RULE,
     app_source::RULE,
     manifests_inside::RULE,

@@ -30,7 +30,9 @@ pub(crate) struct Checked {
     pub(crate) lab: Option<Lab>,
     /// All findings, in the order of the file.
     pub(crate) findings: Vec<Diagnostic>,
-    /// What the lab expands to, if nothing is fatal.
+    /// What it declares and this version does not carry out.
+    pub(crate) beyond: Vec<Diagnostic>,
+    /// What the lab expands to, if nothing is fatal and nothing out of reach.
     pub(crate) resources: Vec<Resource>,
 }
 
@@ -52,12 +54,16 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
         mut diagnostics,
     } = model::read::read(&sources);
     let mut resources = Vec::new();
+    let mut beyond = Vec::new();
     if let Some(lab) = &lab {
         diagnostics.extend(check::check(lab));
         let fatal = diagnostics
             .iter()
             .any(|finding| finding.severity == Severity::Error);
         if !fatal {
+            beyond = catalog::beyond_reach(lab);
+        }
+        if !fatal && beyond.is_empty() {
             let files = manifests(&root, lab)?;
             match catalog::expand(lab, &files) {
                 Ok(found) => resources = found,
@@ -66,11 +72,13 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
         }
     }
     index.locate(&mut diagnostics);
+    index.locate(&mut beyond);
     Ok(Checked {
         root,
         sources,
         lab,
         findings: diagnostics,
+        beyond,
         resources,
     })
 }

@@ -7,14 +7,18 @@
 
 pub mod diagnostic;
 pub mod digest;
+pub mod dual;
+pub mod duration;
 pub mod event;
 pub mod inventory;
 pub mod lab;
 pub mod name;
 pub mod plan;
 pub mod quantity;
+pub mod range;
 pub mod read;
 pub mod render;
 pub mod resource;
 pub mod schema;
 pub mod source;
+pub mod topology;

@@ -34,7 +34,7 @@ fn the_quickstart_lab_expands_to_these() {
 #[test]
 fn derived_values_follow_from_the_declared_ones() {
     let mut lab = quickstart();
-    lab.networks.get_mut("nodes").unwrap().mtu = 1400;
+    lab.networks.get_mut("nodes").unwrap().mtu = Some(1400);
     let resources = expand(&lab, &BTreeMap::new()).unwrap();
     let spec = |address: &str| {
         let address: Address = address.parse().unwrap();

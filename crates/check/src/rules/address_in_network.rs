@@ -1,5 +1,7 @@
 //! S101: Every node has an address that its network can give.
 
+use std::net::IpAddr;
+
 use model::diagnostic::Severity;
 use model::lab::Lab;
 
@@ -17,38 +19,53 @@ pub(super) const RULE: Rule = Rule {
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
         let field = format!("nodes.{name}.address");
-        let network = lab
-            .networks
-            .iter()
-            .find(|(_, network)| network.cidr.contains(&node.address));
-        let Some((network_name, network)) = network else {
-            let known: Vec<String> = lab
-                .networks
-                .values()
-                .map(|network| network.cidr.to_string())
-                .collect();
-            findings.add(
-                format!("{} lies in none of the lab's networks", node.address),
-                &[(field, "")],
-                format!("take an address of {}", known.join(" or ")),
-            );
+        let Some(addresses) = &node.address else {
+            if lab.node_address(node).is_none() {
+                let help = "add: address: and one of its network, or give its host an address";
+                findings.add(
+                    format!("{name} has no address"),
+                    &[(format!("nodes.{name}"), "")],
+                    help,
+                );
+            }
             continue;
         };
-        let (first, last) = (network.cidr.network(), network.cidr.broadcast());
-        if node.address == first || node.address == last {
-            findings.add(
-                format!("{} is not an address for a node", node.address),
-                &[
-                    (
-                        field,
-                        "the first and the last address of a network are its own",
-                    ),
-                    (format!("networks.{network_name}.cidr"), "of this network"),
-                ],
-                "take one in between",
-            );
+        for address in addresses.iter() {
+            let Some((network_name, network)) = lab.network_of(address) else {
+                nowhere(lab, &field, address, findings);
+                continue;
+            };
+            let taken = network.cidr.around(address).is_some_and(|range| {
+                address == range.network() || address == range.broadcast() && address.is_ipv4()
+            });
+            if taken {
+                findings.add(
+                    format!("{address} is not an address for a node"),
+                    &[
+                        (
+                            field.clone(),
+                            "the first and the last address of a network are its own",
+                        ),
+                        (format!("networks.{network_name}.cidr"), "of this network"),
+                    ],
+                    "take one in between",
+                );
+            }
         }
     }
+}
+
+fn nowhere(lab: &Lab, field: &str, address: IpAddr, findings: &mut Findings<'_>) {
+    let known: Vec<String> = lab
+        .networks
+        .values()
+        .map(|network| network.cidr.to_string())
+        .collect();
+    findings.add(
+        format!("{address} lies in none of the lab's networks"),
+        &[(field.to_owned(), "")],
+        format!("take an address of {}", known.join(" or ")),
+    );
 }
 
 #[test]

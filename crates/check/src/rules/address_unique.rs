@@ -18,13 +18,16 @@ use std::collections::BTreeMap;
 
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     let mut owners = BTreeMap::new();
-    let routers = lab.networks.iter().filter_map(|(name, network)| {
-        Some((network.router()?, format!("networks.{name}.gateway")))
+    let routers = lab.networks.iter().flat_map(|(name, network)| {
+        // A router that is a host of the lab has the address there, too.
+        let own = network.router.is_none() && network.overlay.is_none();
+        let addresses = network.routers().into_iter().filter(move |_| own);
+        addresses.map(move |address| (address, format!("networks.{name}.gateway")))
     });
-    let nodes = lab
-        .nodes
-        .iter()
-        .map(|(name, node)| (node.address, format!("nodes.{name}.address")));
+    let nodes = lab.nodes.iter().flat_map(|(name, node)| {
+        let own = node.address.iter().flat_map(|address| address.iter());
+        own.map(move |address| (address, format!("nodes.{name}.address")))
+    });
     for (address, field) in routers.chain(nodes) {
         if let Some(owner) = owners.get(&address) {
             findings.add(

@@ -14,7 +14,6 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-use model::lab::Machine;
 use model::quantity::Bytes;
 
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
@@ -27,7 +26,7 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             .values()
             .filter(|node| node.on == *name)
             .filter_map(|node| node.machine())
-            .map(|Machine::Container(size)| size.memory.0)
+            .map(|machine| machine.size().1.0)
             .fold(0, u64::saturating_add);
         if needed > memory.0 {
             findings.add(

@@ -19,21 +19,26 @@ use model::quantity::Bytes;
 
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
-        let Some(Machine::Container(size)) = node.machine() else {
+        let Some(machine) = node.machine() else {
             continue;
+        };
+        let (has_cpu, has_memory) = machine.size();
+        let kind = match machine {
+            Machine::Container(_) => "container",
+            Machine::Vm(_) => "vm",
         };
         let (cpu, memory) = match node.role {
             Role::ControlPlane => (2, Bytes::mebi(1700)),
             Role::Worker => (1, Bytes::mebi(512)),
         };
-        if size.cpu < cpu {
-            let place = (format!("nodes.{name}.container.cpu"), "");
-            let message = format!("{name} has {} processors and needs {cpu}", size.cpu);
+        if has_cpu < cpu {
+            let place = (format!("nodes.{name}.{kind}.cpu"), "");
+            let message = format!("{name} has {} processors and needs {cpu}", has_cpu);
             findings.add(message, &[place], format!("write cpu: {cpu} or more"));
         }
-        if size.memory < memory {
-            let place = (format!("nodes.{name}.container.memory"), "");
-            let message = format!("{name} has {} of memory and needs {memory}", size.memory);
+        if has_memory < memory {
+            let place = (format!("nodes.{name}.{kind}.memory"), "");
+            let message = format!("{name} has {} of memory and needs {memory}", has_memory);
             findings.add(message, &[place], format!("write memory: {memory} or more"));
         }
     }

@@ -14,33 +14,28 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-use model::lab::Cni;
-
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     for (name, cluster) in &lab.clusters {
-        let Cni::Flannel(flannel) = &cluster.cni;
-        let Some(declared) = flannel.mtu else {
+        let Some(declared) = cluster.cni.mtu() else {
             continue;
         };
-        let path = lab
-            .nodes
-            .values()
-            .filter(|node| node.cluster == *name)
-            .filter_map(|node| {
-                lab.networks
-                    .iter()
-                    .find(|(_, network)| network.cidr.contains(&node.address))
-            })
-            .min_by_key(|(_, network)| network.mtu);
-        let Some((network_name, network)) = path else {
+        let Some((network_name, carries)) = lab.narrowest_way(name) else {
             continue;
         };
-        let largest = network.mtu.saturating_sub(flannel.backend.overhead());
+        let v6_only = lab
+            .networks
+            .get(network_name)
+            .is_some_and(|network| network.cidr.v4().is_none());
+        let overhead = cluster.cni.encapsulation().overhead(v6_only);
+        let largest = carries.saturating_sub(overhead);
         if declared > largest {
             findings.add(
                 format!("pods would send packets of {declared} bytes where {largest} fit"),
                 &[
-                    (format!("clusters.{name}.cni.flannel.mtu"), "too large"),
+                    (
+                        format!("clusters.{name}.cni.{}.mtu", cluster.cni.word()),
+                        "too large",
+                    ),
                     (
                         format!("networks.{network_name}.mtu"),
                         "carries at most this, encapsulation included",

@@ -1,4 +1,4 @@
-//! S104: Every cluster has a control plane, and this version can make one.
+//! S104: Every cluster has a control plane.
 
 use model::diagnostic::Severity;
 use model::lab::Lab;
@@ -8,37 +8,20 @@ use crate::finding::Findings;
 
 pub(super) const RULE: Rule = Rule {
     code: "S104",
-    title: "Every cluster has a control plane, and this version can make one.",
-    text: "A cluster without a control plane has no API. This version of Steading brings up clusters with one control plane; several (stacked etcd behind a shared address) come in a later one and are refused until then, because a cluster that only looks highly available is worse than one that does not.",
+    title: "Every cluster has a control plane.",
+    text: "A cluster without a control plane has no API: nothing can be placed, changed or seen in it. Source: Kubernetes documentation, Cluster Architecture.",
     severity: Severity::Error,
     check,
 };
 
-use model::lab::Role;
-
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     for name in lab.clusters.keys() {
-        let planes: Vec<String> = lab
-            .nodes
-            .iter()
-            .filter(|(_, node)| node.cluster == *name && node.role == Role::ControlPlane)
-            .map(|(node, _)| format!("nodes.{node}.role"))
-            .collect();
-        match planes.as_slice() {
-            [] => findings.add(
+        if lab.control_planes(name).next().is_none() {
+            findings.add(
                 format!("cluster {name} has no control plane"),
                 &[(format!("clusters.{name}"), "")],
                 format!("add a node: {{ cluster: {name}, role: control-plane, … }}"),
-            ),
-            [_] => {}
-            [first, second, ..] => findings.add(
-                "several control planes are not supported yet",
-                &[
-                    (second.clone(), "a second one"),
-                    (first.clone(), "beside this one"),
-                ],
-                "make it a worker",
-            ),
+            );
         }
     }
 }

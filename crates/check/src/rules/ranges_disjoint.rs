@@ -1,6 +1,8 @@
 //! S002: Address ranges of nodes, pods and Services are disjoint.
 
+use ipnet::IpNet;
 use model::diagnostic::Severity;
+use model::dual::Dual;
 use model::lab::Lab;
 
 use crate::Rule;
@@ -18,12 +20,11 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
     let networks = lab
         .networks
         .iter()
-        .map(|(name, network)| (format!("networks.{name}.cidr"), network.cidr));
+        .flat_map(|(name, network)| all(&format!("networks.{name}.cidr"), &network.cidr));
     let clusters = lab.clusters.iter().flat_map(|(name, cluster)| {
-        [
-            (format!("clusters.{name}.pods"), cluster.pods),
-            (format!("clusters.{name}.services"), cluster.services),
-        ]
+        let pods = all(&format!("clusters.{name}.pods"), &cluster.pods);
+        let services = all(&format!("clusters.{name}.services"), &cluster.services);
+        pods.into_iter().chain(services)
     });
     let ranges: Vec<_> = networks.chain(clusters).collect();
     for (position, (field, range)) in ranges.iter().enumerate() {
@@ -40,6 +41,11 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             }
         }
     }
+}
+
+fn all(field: &str, ranges: &Dual<IpNet>) -> Vec<(String, IpNet)> {
+    let named = |range| (field.to_owned(), range);
+    ranges.iter().map(named).collect()
 }
 
 #[test]

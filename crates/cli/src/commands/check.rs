@@ -17,6 +17,12 @@ pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
         Format::Text => {
             answer(&shown(&checked, Style::for_stdout()));
             answer(&format!("{}\n", count(&checked.findings)));
+            if !checked.beyond.is_empty() {
+                let number = checked.beyond.len();
+                answer(&format!(
+                    "This version does not carry out {number} things of it yet; steading plan names them.\n"
+                ));
+            }
         }
     }
     Ok(if checked.refused() {
@@ -36,11 +42,20 @@ pub(crate) fn usable(lab: &Path) -> anyhow::Result<Option<Checked>> {
         tell(&count(&checked.findings));
         return Ok(None);
     }
+    if !checked.beyond.is_empty() {
+        tell(render(&checked, &checked.beyond, Style::for_stderr()).trim_end());
+        tell("It is a good lab, but this version cannot bring up all of it, so it begins nothing.");
+        return Ok(None);
+    }
     Ok(Some(checked))
 }
 
 fn shown(checked: &Checked, style: Style) -> String {
-    model::render::render(&checked.findings, &checked.sources, style.colour())
+    render(checked, &checked.findings, style)
+}
+
+fn render(checked: &Checked, findings: &[Diagnostic], style: Style) -> String {
+    model::render::render(findings, &checked.sources, style.colour())
 }
 
 fn count(findings: &[Diagnostic]) -> String {

@@ -19,7 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use driver::{DriverError, Scope, StepContext};
-use model::lab::{ContainerMachine, Machine};
+use model::lab::ContainerMachine;
 use model::name::Name;
 use model::plan::Step;
 use model::resource::{Address, Kind, NodeMachine};
@@ -47,9 +47,9 @@ struct Order {
 }
 
 /// The size of a machine.
-pub(super) fn size(spec: &NodeMachine) -> &ContainerMachine {
-    let Machine::Container(size) = &spec.machine;
-    size
+fn size(spec: &NodeMachine) -> ContainerMachine {
+    let (cpu, memory) = spec.machine.size();
+    ContainerMachine { cpu, memory }
 }
 
 /// What came of a start.
@@ -187,7 +187,7 @@ pub(super) fn launcher() -> Result<i32, String> {
         id: order.id,
     };
     prepare(&order).map_err(|error| format!("preparing its disk: {error}"))?;
-    cgroup::enter_node(&scope, &order.node, size(&order.spec))
+    cgroup::enter_node(&scope, &order.node, &size(&order.spec))
         .map_err(|error| format!("entering control groups: {error}"))?;
     // A failure only means that the shell's signals reach the machine, too.
     let _ = nix::unistd::setsid();
@@ -240,7 +240,7 @@ fn prepare(order: &Order) -> io::Result<()> {
     }
     let folder = &order.folder;
     store::share(&order.image.join("containerd"), &folder.join("containerd"))?;
-    shown::write(&folder.join("shown"), size(&order.spec))?;
+    shown::write(&folder.join("shown"), &size(&order.spec))?;
     let id = order
         .id
         .object(&Address::new(Kind::Machine, order.node.clone()));

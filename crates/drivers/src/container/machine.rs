@@ -171,8 +171,10 @@ mod tests {
             .insert("b".parse().unwrap(), "10.0.0.3".parse().unwrap());
         assert!(changes_in_place(&before, &neighbour));
         let mut larger = before.clone();
-        let model::lab::Machine::Container(size) = &mut larger.machine;
-        size.cpu = 2;
+        larger.machine = model::lab::Machine::Container(model::lab::ContainerMachine {
+            cpu: 2,
+            memory: model::quantity::Bytes::mebi(1024),
+        });
         assert!(!changes_in_place(&before, &larger));
     }
 }

@@ -1,14 +1,19 @@
 //! The user's own workloads.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::Settings;
+use super::storage::Volume;
+use super::{Named, Settings};
 use crate::name::Name;
+use crate::quantity::Bytes;
 
-/// One of your own workloads: from the catalog, or from a folder of manifests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// One of your own workloads: from the catalog, from a folder of manifests, or a Helm chart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct App {
     /// The cluster that it runs in. Default: the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,12 +28,109 @@ pub struct App {
     /// An entry of the catalog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog: Option<Name>,
+    /// A Helm chart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<Chart>,
     /// Settings of the catalog entry.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
+    /// Whether it is there at all. What is declared with `false` is a plan for later.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub enabled: bool,
     /// Where it can be reached from outside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Expose>,
+    /// The container image that it runs, where manifests do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// How many pods. Default: what the catalog or the manifests say, else 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
+    /// It keeps no data in its pods and may run several times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stateless: Option<bool>,
+    /// What each pod asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Requests>,
+    /// Its volumes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: Named<Volume>,
+    /// Devices that it uses, as `HOST.DEVICE`, by names of `gpus` and `usb`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+    /// Where its pods may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
+    /// Components and apps that it does not work without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Name>,
+    /// Secrets that it reads, by their names under `secrets`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Name>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A Helm chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Chart {
+    /// Its name.
+    pub name: String,
+    /// Its repository: `https://…` or `oci://…`.
+    pub repository: String,
+    /// Its version.
+    pub version: String,
+    /// Its values: an escape hatch.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub values: Value,
+}
+
+/// What each pod asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Requests {
+    /// Processor threads, in thousandths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub millicpu: Option<u32>,
+    /// Memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+}
+
+/// Where pods may run. All that is named must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Placement {
+    /// Only on these nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Name>,
+    /// Only on nodes with these labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Raw terms of node affinity; one of them is enough, as in Kubernetes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub any_of: Vec<BTreeMap<String, String>>,
+    /// It may run on nodes of hosts that come and go. Default: what the taints say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volatile: Option<bool>,
+    /// Pods of it stay apart: never two of them on one node, host or site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+}
+
+/// What two pods never share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Apart {
+    /// A node.
+    Node,
+    /// A host.
+    Host,
+    /// A site.
+    Site,
 }
 
 /// Where an app's objects come from.
@@ -38,16 +140,19 @@ pub enum AppSource<'a> {
     Manifests(&'a str),
     /// An entry of the catalog.
     Catalog(&'a Name),
+    /// A Helm chart.
+    Chart(&'a Chart),
 }
 
 impl App {
-    /// Where its objects come from; `None` where the file names both sources or none.
+    /// Where its objects come from; `None` where the file names several sources or none.
     #[must_use]
     pub fn source(&self) -> Option<AppSource<'_>> {
-        match (&self.manifests, &self.catalog) {
-            (Some(folder), None) => Some(AppSource::Manifests(folder)),
-            (None, Some(entry)) => Some(AppSource::Catalog(entry)),
-            (None, None) | (Some(_), Some(_)) => None,
+        match (&self.manifests, &self.catalog, &self.chart) {
+            (Some(folder), None, None) => Some(AppSource::Manifests(folder)),
+            (None, Some(entry), None) => Some(AppSource::Catalog(entry)),
+            (None, None, Some(chart)) => Some(AppSource::Chart(chart)),
+            _ => None,
         }
     }
 }
@@ -58,11 +163,17 @@ impl App {
 pub enum Expose {
     /// Through a forwarder on 127.0.0.1 of the machine that Steading runs on.
     Forward(Forward),
+    /// At an address of the network (a Service of type `LoadBalancer`).
+    LoadBalancer(LoadBalancer),
+    /// By its name, through an ingress.
+    Ingress(Ingress),
+    /// By its name, through a tunnel to a provider: no port of the lab is open.
+    Tunnel(Ingress),
 }
 
 /// A port on 127.0.0.1 that leads to a Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Forward {
     /// The Service's name, in the app's namespace.
     pub service: Name,
@@ -72,4 +183,39 @@ pub struct Forward {
     /// The port on 127.0.0.1. Default: a free one, the same one every time where possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen: Option<u16>,
+}
+
+/// An address of the network that leads to a Service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// The Service's name, in the app's namespace. Default: the app's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Name>,
+    /// The ports, as `tcp/443`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+    /// The address. Default: a free one of the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<std::net::IpAddr>,
+    /// Pods see the client's own address (`externalTrafficPolicy: Local`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_source: bool,
+}
+
+/// A name that leads to a Service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ingress {
+    /// The name, such as `photos.example.net`.
+    pub host: String,
+    /// The component that leads there, such as `ingress-nginx`. Default: the only one that can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Name>,
+    /// The Service's name, in the app's namespace. Default: the app's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Name>,
+    /// The Service's port. Default: 80.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }

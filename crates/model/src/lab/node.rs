@@ -6,12 +6,15 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::host::Mac;
+use super::patch::Patch;
+use crate::dual::Dual;
 use crate::name::Name;
 use crate::quantity::Bytes;
 
 /// A Kubernetes node. With none of the machine kinds, the host itself is the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Node {
     /// The cluster that it belongs to.
     pub cluster: Name,
@@ -22,8 +25,17 @@ pub struct Node {
     /// It runs as a container (namespaces) on the host: ready in seconds, no emulation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerMachine>,
-    /// Its address in one of the networks.
-    pub address: IpAddr,
+    /// It runs as a virtual machine on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vm: Option<VirtualMachine>,
+    /// Its address in one of the networks, or one of each family. Default, where the host itself
+    /// is the node: the host's in the cluster's network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "10.0.0.61")]
+    pub address: Option<Dual<IpAddr>>,
+    /// Further addresses, each by the network that it is in.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<Name, Dual<IpAddr>>,
     /// Kubernetes labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -31,13 +43,20 @@ pub struct Node {
     /// `node-role.kubernetes.io/control-plane:NoSchedule`; else none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taints: Option<Vec<Taint>>,
+    /// Raw configuration for what the lab file has no field for: an escape hatch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<Patch>,
 }
 
 impl Node {
     /// What the node runs as, if the lab file says so.
     #[must_use]
     pub fn machine(&self) -> Option<Machine> {
-        self.container.clone().map(Machine::Container)
+        match (&self.container, &self.vm) {
+            (Some(container), _) => Some(Machine::Container(container.clone())),
+            (None, Some(vm)) => Some(Machine::Vm(vm.clone())),
+            (None, None) => None,
+        }
     }
 }
 
@@ -59,11 +78,24 @@ pub enum Role {
 pub enum Machine {
     /// Namespaces on its host.
     Container(ContainerMachine),
+    /// A virtual machine on its host.
+    Vm(VirtualMachine),
+}
+
+impl Machine {
+    /// Its processor threads and memory.
+    #[must_use]
+    pub const fn size(&self) -> (u32, Bytes) {
+        match self {
+            Self::Container(machine) => (machine.cpu, machine.memory),
+            Self::Vm(machine) => (machine.cpu, machine.memory),
+        }
+    }
 }
 
 /// The size of a container machine: what Kubernetes is shown, and the limit that the host keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ContainerMachine {
     /// Processor threads.
     #[schemars(range(min = 1, max = 1024))]
@@ -73,9 +105,34 @@ pub struct ContainerMachine {
     pub memory: Bytes,
 }
 
+/// A virtual machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct VirtualMachine {
+    /// Processor threads.
+    #[schemars(range(min = 1, max = 1024))]
+    pub cpu: u32,
+    /// Memory.
+    #[schemars(example = "8Gi")]
+    pub memory: Bytes,
+    /// The size of its disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "40Gi")]
+    pub disk: Option<Bytes>,
+    /// Its hardware address. Default: derived from the lab and the node's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
+    /// Devices of the host that it is given: names of `gpus`, `usb` or `disks`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Name>,
+    /// The disk of the host that its own lies on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_disk: Option<Name>,
+}
+
 /// A Kubernetes taint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Taint {
     /// Its key, such as `dedicated`.
     pub key: String,

@@ -4,49 +4,37 @@
 mod deserializer;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
 use super::tree::{Entry, Node, Value};
 use super::{form, nearest};
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::lab::{Lab, Named};
+use crate::lab::{FORMAT, Lab, Named};
 use crate::name::Name;
 use deserializer::Decoder;
 
 /// The sections of a lab file.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 18] = [
+    "format",
     "lab",
     "sites",
     "networks",
+    "firewall",
     "hosts",
     "clusters",
     "nodes",
+    "storage",
     "components",
     "apps",
-];
-
-/// Fields that the format has room for and that this version does not carry out yet. They are
-/// refused by name: a promise that nobody keeps must not be believed.
-pub(super) const LATER: [&str; 18] = [
-    "storage",
+    "images",
+    "secrets",
+    "users",
+    "observability",
     "promises",
     "backups",
-    "users",
-    "secrets",
-    "observability",
-    "vm",
-    "cloud",
-    "boot",
-    "power",
-    "availability",
-    "runs",
-    "overlay",
-    "talos",
-    "k3s",
-    "nixos",
-    "calico",
-    "cilium",
+    "notes",
 ];
 
 /// Reads the lab from the tree. Everything wrong goes to `findings`.
@@ -74,17 +62,76 @@ pub(super) fn lab(tree: &Node, findings: &mut Vec<Diagnostic>) -> Option<Lab> {
         }
     };
     let lab = name.map(|lab| Lab {
+        format: format(find("format"), &sink),
         lab,
         sites: section(find("sites"), &sink),
         networks: section(find("networks"), &sink),
+        firewall: list(find("firewall"), &sink),
         hosts: section(find("hosts"), &sink),
         clusters: section(find("clusters"), &sink),
         nodes: section(find("nodes"), &sink),
+        storage: section(find("storage"), &sink),
         components: section(find("components"), &sink),
         apps: section(find("apps"), &sink),
+        images: section(find("images"), &sink),
+        secrets: section(find("secrets"), &sink),
+        users: section(find("users"), &sink),
+        observability: section(find("observability"), &sink),
+        promises: list(find("promises"), &sink),
+        backups: section(find("backups"), &sink),
+        notes: notes(find("notes"), &sink),
     });
     findings.append(&mut sink.into_inner());
     lab
+}
+
+/// The version of the format. Another one than the newest is a finding of its own: nothing else in
+/// the file can be trusted to mean what it seems to.
+fn format(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnostic>>) -> u32 {
+    let Some(entry) = entry else {
+        return FORMAT;
+    };
+    let found = value::<u32>(&entry.value, "format".into(), sink);
+    if let Some(found) = found.filter(|found| *found != FORMAT) {
+        let place = ("format".into(), entry.value.span, String::new());
+        let help = if found > FORMAT {
+            "a newer version of Steading reads it".to_owned()
+        } else {
+            format!("write {FORMAT}")
+        };
+        let message = format!("format {found} is not known; this version reads format {FORMAT}");
+        sink.borrow_mut()
+            .push(form("F021", message, Some(place), help));
+    }
+    FORMAT
+}
+
+/// What an import could not place, word for word.
+fn notes(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnostic>>) -> BTreeMap<String, String> {
+    entry
+        .and_then(|entry| value(&entry.value, "notes".into(), sink))
+        .unwrap_or_default()
+}
+
+/// A section that is a list: its items are read one by one.
+fn list<T: DeserializeOwned>(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnostic>>) -> Vec<T> {
+    let Some(section) = entry.filter(|entry| !entry.value.is_null()) else {
+        return Vec::new();
+    };
+    let path = FieldPath::default().field(&section.key);
+    let Value::List(items) = &section.value.value else {
+        let message = format!("{path} must be a list");
+        let place = (path, section.value.span, String::new());
+        let help = format!("write for example: {}: [ {{ … }} ]", section.key);
+        sink.borrow_mut()
+            .push(form("F011", message, Some(place), help));
+        return Vec::new();
+    };
+    items
+        .iter()
+        .enumerate()
+        .filter_map(|(position, item)| value(item, path.item(position), sink))
+        .collect()
 }
 
 /// A section: entries by name, each read by itself so that one mistake does not hide the next.
@@ -148,15 +195,6 @@ fn unknown_field(path: &FieldPath, entry: &Entry, known: &[&str]) -> Diagnostic 
     let key: String = entry.key.chars().take(80).collect();
     let field = path.field(&key);
     let place = Some((field, entry.key_span, String::new()));
-    if LATER.contains(&key.as_str()) {
-        let message = format!("`{key}` is not supported by this version of Steading yet");
-        return form(
-            "F014",
-            message,
-            place,
-            "remove it for now; docs/lab-file.md lists what is there",
-        );
-    }
     let message = format!("there is no field `{key}` here");
     let help = match nearest(&key, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -36,7 +36,7 @@ fn the_quickstart_lab_reads_completely() {
     assert_eq!(reading.diagnostics, []);
     let lab = reading.lab.unwrap();
     assert_eq!(lab.nodes.len(), 3);
-    assert_eq!(lab.networks["nodes"].mtu, 1500);
+    assert_eq!(lab.network_mtu(&"nodes".parse().unwrap()), 1500);
     assert_eq!(lab.apps["podinfo"].settings["replicas"], 2);
     let span = reading
         .index

@@ -10,7 +10,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{LATER, unknown_field};
+use super::unknown_field;
 use crate::diagnostic::{Diagnostic, FieldPath, Span};
 use crate::read::tree::{Entry, Node, Value};
 use crate::read::{form, nearest};
@@ -74,13 +74,6 @@ impl de::Error for Refused {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let variant: String = variant.chars().take(80).collect();
-        if LATER.contains(&variant.as_str()) {
-            return Self::new(
-                "F014",
-                format!("`{variant}` is not supported by this version of Steading yet"),
-                format!("what there is: {}", expected.join(", ")),
-            );
-        }
         let help = match nearest(&variant, expected.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write one of: {}", expected.join(", ")),

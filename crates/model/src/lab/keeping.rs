@@ -1,0 +1,131 @@
+//! What must stay, and what is kept: promises and backups.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret::SecretRef;
+use crate::duration::Period;
+use crate::name::Name;
+
+/// Something that must stay when something else goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Promise {
+    /// What goes.
+    pub when: Event,
+    /// What must stay: `api`, `ingress`, `apps` (those that may run several times), `running-apps`
+    /// (what ran before goes on), `dns`, `storage`, `vpn`, or names of apps, components and
+    /// storages.
+    pub stays: Vec<String>,
+    /// How long it may be away. Default: as long as Kubernetes takes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Period>,
+    /// Why it matters, in the owner's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+/// What goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// These are switched off: `volatile`, `control-plane`, or names of hosts, nodes, sites,
+    /// storages or networks; one, or a list.
+    Off(OneOrMany),
+    /// Any this many hosts fail.
+    Fails(u32),
+}
+
+/// One text, or a list of texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several at once.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<&str> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// A backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Backup {
+    /// What is backed up: `volumes`, `etcd`, or single ones as `APP.VOLUME`.
+    pub of: Vec<String>,
+    /// Where to.
+    pub to: Target,
+    /// With which program. Default: restic for volumes, etcd's own snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Name>,
+    /// When it begins, as `02:00`. Default: some time at night that collides with no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
+    pub at: Option<String>,
+    /// How often. Default: `1d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Period>,
+    /// How long it is kept.
+    pub keep: Period,
+    /// When old ones are removed, as `03:00`. Default: after every backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
+    pub prune_at: Option<String>,
+    /// How often a backup is restored somewhere and compared: `daily`, `weekly`, `monthly`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_test: Option<Rhythm>,
+    /// The password that the backup is encrypted with. Default: Steading makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretRef>,
+}
+
+/// Where a backup goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// A storage of the lab.
+    Storage(Name),
+    /// Backblaze B2.
+    B2(Bucket),
+    /// Amazon S3, or what speaks the same.
+    S3(Bucket),
+}
+
+/// A bucket of an object store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Bucket {
+    /// Its name.
+    pub bucket: String,
+    /// Where it answers. Default: the provider's own address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The key's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretRef>,
+    /// The key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<SecretRef>,
+}
+
+/// How often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rhythm {
+    /// Once a day.
+    Daily,
+    /// Once a week.
+    Weekly,
+    /// Once a month.
+    Monthly,
+}
