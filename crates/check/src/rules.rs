@@ -1,27 +1,53 @@
 //! The rules, in the order of their codes.
 
 mod address_in_network;
+mod address_kept;
 mod address_unique;
+mod api_name;
 mod app_source;
+mod bgp_peers;
 mod capacity;
 mod control_plane_count;
 mod control_plane_size;
+mod dataplane_ports;
+mod dhcp_apart;
+mod dns_owner;
+mod encapsulation_routable;
+mod isolation_enforced;
+mod joins;
 mod manifests_inside;
 mod mtu;
+mod mtu_told;
 mod needs_control_plane;
+mod networks_disjoint;
+mod pool_free;
 mod port;
 mod ranges_disjoint;
 mod ranges_large_enough;
 mod references;
+mod service_addresses;
 
 use crate::Rule;
 
 /// All rules. A new one gets a line here and the next free code, for ever.
 pub(crate) const RULES: &[Rule] = &[
+    pool_free::RULE,
     ranges_disjoint::RULE,
+    service_addresses::RULE,
     mtu::RULE,
+    mtu_told::RULE,
+    encapsulation_routable::RULE,
+    dataplane_ports::RULE,
+    address_kept::RULE,
+    dns_owner::RULE,
+    dhcp_apart::RULE,
+    isolation_enforced::RULE,
+    api_name::RULE,
+    bgp_peers::RULE,
     capacity::RULE,
     control_plane_size::RULE,
+    joins::RULE,
+    networks_disjoint::RULE,
     address_unique::RULE,
     address_in_network::RULE,
     references::RULE,

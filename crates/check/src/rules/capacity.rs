@@ -1,22 +1,22 @@
 //! S016: The machines on a host do not need more than it has.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S016",
     title: "The machines on a host do not need more than it has.",
     text: "A host whose machines may use more memory than it has will swap or kill them when they do; more processor threads than it has only slow them down, so threads are not counted. Only hosts that declare their memory are looked at. Source: a published lab with 12 GB of machines and a storage daemon on 16 GB.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Warning,
     check,
 };
 
 use model::quantity::Bytes;
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, host) in &lab.hosts {
         let Some(memory) = host.memory else {
             continue;

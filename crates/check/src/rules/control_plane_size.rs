@@ -1,15 +1,15 @@
 //! S017: A control plane has at least 2 processors and 1700 MiB.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S017",
     title: "A control plane has at least 2 processors and 1700 MiB.",
     text: "kubeadm refuses to install a control plane on less (NumCPU and Mem of its preflight checks, cmd/kubeadm/app/constants: 2 processors, 1700 MB). A worker with less than 512 MiB cannot run the container runtime, kubelet and the pod network.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 use model::lab::{Machine, Role};
 use model::quantity::Bytes;
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
         let Some(machine) = node.machine() else {
             continue;
