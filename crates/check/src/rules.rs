@@ -6,12 +6,14 @@ mod address_unique;
 mod api_name;
 mod app_source;
 mod bgp_peers;
+mod bootstrap_order;
 mod capacity;
 mod control_plane_count;
 mod control_plane_size;
 mod dataplane_ports;
 mod dhcp_apart;
 mod dns_owner;
+mod domains_distinct;
 mod encapsulation_routable;
 mod isolation_enforced;
 mod joins;
@@ -20,12 +22,18 @@ mod mtu;
 mod mtu_told;
 mod needs_control_plane;
 mod networks_disjoint;
+mod osd_apart;
 mod pool_free;
 mod port;
+mod quorum_when_off;
 mod ranges_disjoint;
 mod ranges_large_enough;
+mod reboots_agreed;
 mod references;
+mod replicas_enough;
 mod service_addresses;
+mod single_points;
+mod volatile_marked;
 
 use crate::Rule;
 
@@ -44,8 +52,16 @@ pub(crate) const RULES: &[Rule] = &[
     isolation_enforced::RULE,
     api_name::RULE,
     bgp_peers::RULE,
+    quorum_when_off::RULE,
     capacity::RULE,
     control_plane_size::RULE,
+    volatile_marked::RULE,
+    domains_distinct::RULE,
+    replicas_enough::RULE,
+    osd_apart::RULE,
+    single_points::RULE,
+    bootstrap_order::RULE,
+    reboots_agreed::RULE,
     joins::RULE,
     networks_disjoint::RULE,
     address_unique::RULE,
