@@ -5,6 +5,7 @@ mod address_kept;
 mod address_unique;
 mod api_name;
 mod app_source;
+mod backed_up;
 mod bgp_peers;
 mod bootstrap_order;
 mod capacity;
@@ -17,20 +18,26 @@ mod domains_distinct;
 mod encapsulation_routable;
 mod isolation_enforced;
 mod joins;
+mod joins_again;
 mod manifests_inside;
 mod mtu;
 mod mtu_told;
+mod names_joined;
 mod needs_control_plane;
 mod networks_disjoint;
+mod one_owner;
 mod osd_apart;
 mod pool_free;
 mod port;
+mod providers_there;
 mod quorum_when_off;
 mod ranges_disjoint;
 mod ranges_large_enough;
 mod reboots_agreed;
 mod references;
 mod replicas_enough;
+mod runtime_state;
+mod selectors_mean;
 mod service_addresses;
 mod single_points;
 mod volatile_marked;
@@ -62,7 +69,14 @@ pub(crate) const RULES: &[Rule] = &[
     single_points::RULE,
     bootstrap_order::RULE,
     reboots_agreed::RULE,
+    joins_again::RULE,
     joins::RULE,
+    selectors_mean::RULE,
+    one_owner::RULE,
+    runtime_state::RULE,
+    names_joined::RULE,
+    backed_up::RULE,
+    providers_there::RULE,
     networks_disjoint::RULE,
     address_unique::RULE,
     address_in_network::RULE,
