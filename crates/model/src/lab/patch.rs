@@ -21,7 +21,7 @@ pub enum Patch {
     /// Into k3s' `config.yaml`.
     K3s(#[schemars(example = serde_json::json!({ "kubelet-arg": ["max-pods=200"] }))] Value),
     /// A NixOS module: a file inside the lab's folder.
-    Nixos(#[schemars(example = "boot.kernel.sysctl.\"vm.swappiness\" = 1;")] String),
+    Nixos(#[schemars(example = "nixos/worker.nix")] String),
     /// Into kubelet's configuration.
     Kubelet(#[schemars(example = serde_json::json!({ "maxPods": 200 }))] Value),
 }
