@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use check::{Facts, Known};
 use model::diagnostic::Diagnostic;
 use model::read::{Reading, read};
 use model::source::Source;
@@ -36,7 +37,27 @@ fn findings(file: &Path) -> Vec<Diagnostic> {
         lab, diagnostics, ..
     } = read(&[Source { name, text }]);
     assert_eq!(told(&diagnostics), "", "the form of {}", file.display());
-    check::check(&lab.unwrap())
+    check::check(&lab.unwrap(), &facts())
+}
+
+/// What is known besides the labs, on a fixed day.
+fn facts() -> Facts {
+    let mut facts = Facts {
+        today: Some("2026-11-21".to_owned()),
+        ..Facts::default()
+    };
+    for (name, entry) in catalog::known() {
+        let words = |all: &[catalog::Capability]| all.iter().map(ToString::to_string).collect();
+        let known = Known {
+            provides: words(&entry.provides),
+            needs: words(&entry.needs),
+        };
+        facts.known.insert(name.clone(), known);
+        if !entry.eol.is_empty() {
+            facts.ends.insert(name.clone(), entry.eol.clone());
+        }
+    }
+    facts
 }
 
 /// One line for each: code, place, message.

@@ -42,7 +42,7 @@ pub use host::{
     GpuVendor, Host, HostAddress, Hours, Hypervisor, Instance, Mac, Management, Nic, Os, Plug,
     PlugKind, Power, Proxmox, Qemu, Release, Service, Site, Size, Speed, UsbDevice,
 };
-pub use keeping::{Backup, Bucket, Event, OneOrMany, Promise, Rhythm, Target};
+pub use keeping::{Accepted, Backup, Bucket, Claims, Event, OneOrMany, Promise, Rhythm, Target};
 pub use network::{
     Dhcp, Dns, ETHERNET_MTU, Headscale, JoinKey, Network, Overlay, Reservation, Tailscale, Tunnel,
     TunnelKind, Wifi, Wireguard,
@@ -115,6 +115,12 @@ pub struct Lab {
     /// What is kept in case it is lost.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub backups: Named<Backup>,
+    /// Findings of `steading check` that are known and meant to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepts: Vec<Accepted>,
+    /// Totals that the lab's description tells. The check adds up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claims>,
     /// What an import could not place: kept word for word, used by nobody.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, String>,

@@ -1,15 +1,15 @@
 //! S102: What is referred to exists.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S102",
     title: "What is referred to exists.",
     text: "A name that refers to a cluster, host or site must be declared. Where the lab has several clusters, an app must say which one it runs in.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 use model::name::Name;
 use model::read::nearest;
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let clusters: Vec<&str> = lab.clusters.keys().map(Name::as_str).collect();
     let hosts: Vec<&str> = lab.hosts.keys().map(Name::as_str).collect();
     let sites: Vec<&str> = lab.sites.keys().map(Name::as_str).collect();

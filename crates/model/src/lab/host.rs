@@ -25,6 +25,9 @@ pub struct Site {
     /// A cloud provider's region that it is, such as `eu-west-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// A cloud provider's availability zone that it is, such as `eu-west-1a`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// A place inside another: a room, a rack, an availability zone of a region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Name>,

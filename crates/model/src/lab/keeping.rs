@@ -1,4 +1,4 @@
-//! What must stay, and what is kept: promises and backups.
+//! What must stay, what is kept, what is known and accepted: promises, backups, claims.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::SecretRef;
 use crate::duration::Period;
 use crate::name::Name;
+use crate::quantity::Bytes;
 
 /// Something that must stay when something else goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -128,4 +129,35 @@ pub enum Rhythm {
     Weekly,
     /// Once a month.
     Monthly,
+}
+
+/// A finding of `steading check` that is known and meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Accepted {
+    /// The rule's code, such as `S022`.
+    #[schemars(regex(pattern = "^S[0-9]{3}$"))]
+    pub code: String,
+    /// The field that it is found at, or one around it, such as `hosts.becquerel`.
+    pub at: String,
+    /// Why it is meant to be.
+    pub because: String,
+}
+
+/// Totals that the lab's description tells. The check adds up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Claims {
+    /// How many hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<u32>,
+    /// How many nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<u32>,
+    /// How many processor threads all hosts have together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u32>,
+    /// How much memory all hosts have together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
 }

@@ -16,7 +16,7 @@ use crate::name::Name;
 use deserializer::Decoder;
 
 /// The sections of a lab file.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 20] = [
     "format",
     "lab",
     "sites",
@@ -34,6 +34,8 @@ const SECTIONS: [&str; 18] = [
     "observability",
     "promises",
     "backups",
+    "accepts",
+    "claims",
     "notes",
 ];
 
@@ -79,6 +81,8 @@ pub(super) fn lab(tree: &Node, findings: &mut Vec<Diagnostic>) -> Option<Lab> {
         observability: section(find("observability"), &sink),
         promises: list(find("promises"), &sink),
         backups: section(find("backups"), &sink),
+        accepts: list(find("accepts"), &sink),
+        claims: find("claims").and_then(|entry| value(&entry.value, "claims".into(), &sink)),
         notes: notes(find("notes"), &sink),
     });
     findings.append(&mut sink.into_inner());
