@@ -28,6 +28,7 @@ pub struct Site {
     pub region: Option<String>,
     /// A cloud provider's availability zone that it is, such as `eu-west-1a`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"eu-west-1a")]
     pub zone: Option<String>,
     /// A place inside another: a room, a rack, an availability zone of a region.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -144,11 +144,13 @@ pub enum Rhythm {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Accepted {
     /// The rule's code, such as `S022`.
-    #[schemars(regex(pattern = "^S[0-9]{3}$"))]
+    #[schemars(regex(pattern = "^S[0-9]{3}$"), example = &"S022")]
     pub code: String,
     /// The field that it is found at, or one around it, such as `hosts.becquerel`.
+    #[schemars(example = &"hosts.relay")]
     pub at: String,
     /// Why it is meant to be.
+    #[schemars(example = &"one is enough for us")]
     pub because: String,
 }
 
@@ -158,12 +160,15 @@ pub struct Accepted {
 pub struct Claims {
     /// How many hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 8)]
     pub hosts: Option<u32>,
     /// How many nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 11)]
     pub nodes: Option<u32>,
     /// How many processor threads all hosts have together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 68)]
     pub cpu: Option<u32>,
     /// How much memory all hosts have together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
