@@ -3,6 +3,18 @@
 use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use model::lab::Lab;
 
+use crate::Rule;
+
+pub(crate) const RULE: Rule = Rule {
+    code: "S199",
+    title: "What is accepted is there.",
+    text: "A finding that the owner knows of is accepted by its code, its place and a reason. An acceptance that nothing is found for any more stays behind when the defect is mended, and would hide the next one.",
+    sees: "The section accepts, and the findings of all other rules.",
+    severity: Severity::Warning,
+    // It is applied to what the others find.
+    check: |_, _| {},
+};
+
 /// Takes out what is accepted. An acceptance that nothing is found for is a finding itself: it
 /// would hide the next one.
 pub(crate) fn apply(lab: &Lab, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -26,8 +38,8 @@ pub(crate) fn apply(lab: &Lab, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for (position, accepted) in lab.accepts.iter().enumerate() {
         if used.get(position) == Some(&false) {
             left.push(Diagnostic {
-                code: "S199".to_owned(),
-                severity: Severity::Warning,
+                code: RULE.code.to_owned(),
+                severity: RULE.severity,
                 message: format!(
                     "{} finds nothing at {} to accept",
                     accepted.code, accepted.at

@@ -4,9 +4,12 @@
 //! homelabs broke, by their number in the project's research; others begin at `S100`.
 
 mod accepted;
+mod document;
 mod finding;
 mod rules;
 mod subject;
+
+pub use document::document;
 
 use model::diagnostic::{Diagnostic, Severity};
 use model::lab::Lab;
@@ -29,6 +32,7 @@ pub(crate) struct Rule {
 
 /// What a code means.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Explanation {
     /// The code.
     pub code: &'static str,

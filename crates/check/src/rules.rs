@@ -117,6 +117,7 @@ pub(crate) const RULES: &[Rule] = &[
     port::RULE,
     app_source::RULE,
     manifests_inside::RULE,
+    crate::accepted::RULE,
 ];
 
 #[cfg(test)]

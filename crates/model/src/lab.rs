@@ -67,8 +67,10 @@ pub struct Lab {
     /// The version of this format. Default: the newest. Steading reads older ones.
     #[serde(default = "newest", skip_serializing_if = "is_newest")]
     #[schemars(range(min = 1, max = 1))]
+    #[schemars(example = 1)]
     pub format: u32,
     /// The lab's name. Nodes, networks and files on the hosts carry it.
+    #[schemars(example = &"home")]
     pub lab: Name,
     /// Places with power and uplink of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -85,7 +85,8 @@ impl JsonSchema for Bytes {
         json_schema!({
             "type": ["string", "integer"],
             "pattern": "^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$",
-            "description": "An amount of bytes: a whole number with Ki, Mi, Gi, Ti, k, M, G or T."
+            "description": "An amount of bytes: a whole number with Ki, Mi, Gi, Ti, k, M, G or T.",
+            "examples": ["4Gi", "500G"]
         })
     }
 }

@@ -1,4 +1,10 @@
-//! The JSON Schema of the lab file, for editors.
+//! The JSON Schema of the lab file, for editors; the same as a page, for people.
+
+mod document;
+mod flow;
+mod words;
+
+pub use document::document;
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -11,7 +17,17 @@ pub fn schema() -> Value {
     let schema = SchemaSettings::draft2020_12()
         .into_generator()
         .into_root_schema_for::<Lab>();
-    schema.to_value()
+    let mut schema = schema.to_value();
+    // ipnet tells IPv4 and IPv6 apart by patterns that both fit a range of IPv4: exactly one of
+    // them would never hold.
+    if let Some(either) = schema
+        .pointer_mut("/$defs/IpNet")
+        .and_then(Value::as_object_mut)
+        && let Some(families) = either.remove("oneOf")
+    {
+        either.insert("anyOf".to_owned(), families);
+    }
+    schema
 }
 
 #[cfg(test)]

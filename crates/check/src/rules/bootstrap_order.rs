@@ -45,10 +45,20 @@ fn needs(lab: &Subject<'_>) -> Graph {
     let mut add = |who: String, field: String, whom: String| {
         graph.entry(who).or_default().push((field, whom));
     };
+    apps(lab, &mut add);
+    secrets(lab, &mut add);
+    repositories(lab, &mut add);
+    graph
+}
+
+/// Takes who needs, the field that says so, and what is needed.
+type Add<'a> = &'a mut dyn FnMut(String, String, String);
+
+fn apps(lab: &Subject<'_>, add: Add<'_>) {
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         let who = format!("apps.{name}");
         for need in &app.needs {
-            let whom = if lab.apps.contains_key(need) {
+            let section = if lab.apps.contains_key(need) {
                 "apps"
             } else {
                 "components"
@@ -56,7 +66,7 @@ fn needs(lab: &Subject<'_>) -> Graph {
             add(
                 who.clone(),
                 format!("{who}.needs"),
-                format!("{whom}.{need}"),
+                format!("{section}.{need}"),
             );
         }
         for secret in &app.secrets {
@@ -68,20 +78,18 @@ fn needs(lab: &Subject<'_>) -> Graph {
         }
         for (volume, declared) in &app.volumes {
             if let Some(storage) = storage_of(lab, declared.class.as_deref()) {
-                add(
-                    who.clone(),
-                    format!("{who}.volumes.{volume}"),
-                    format!("storage.{storage}"),
-                );
+                let field = format!("{who}.volumes.{volume}");
+                add(who.clone(), field, format!("storage.{storage}"));
             }
         }
     }
+}
+
+/// Secrets that a store in the cluster keeps, and storages that need secrets.
+fn secrets(lab: &Subject<'_>, add: Add<'_>) {
     for (name, secret) in &lab.secrets {
-        let store = secret
-            .external
-            .as_deref()
-            .and_then(|text| text.split('/').next());
-        if let Some(store) = store {
+        let store = secret.external.as_deref();
+        if let Some(store) = store.and_then(|text| text.split('/').next()) {
             for section in ["apps", "components"] {
                 add(
                     format!("secrets.{name}"),
@@ -92,16 +100,21 @@ fn needs(lab: &Subject<'_>) -> Graph {
         }
     }
     for (name, storage) in &lab.storage {
-        if let Storage::Object(object) = storage {
-            for secret in [&object.key, &object.secret_key].into_iter().flatten() {
-                add(
-                    format!("storage.{name}"),
-                    format!("storage.{name}.object"),
-                    format!("secrets.{}", secret.secret),
-                );
-            }
+        let Storage::Object(object) = storage else {
+            continue;
+        };
+        for secret in [&object.key, &object.secret_key].into_iter().flatten() {
+            add(
+                format!("storage.{name}"),
+                format!("storage.{name}.object"),
+                format!("secrets.{}", secret.secret),
+            );
         }
     }
+}
+
+/// Components that are deployed from a repository which an app of the lab serves.
+fn repositories(lab: &Subject<'_>, add: Add<'_>) {
     for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
         let repository = component.text("repository").unwrap_or_default();
         let served = lab.apps.iter().find(|(_, app)| {
@@ -122,7 +135,6 @@ fn needs(lab: &Subject<'_>) -> Graph {
             );
         }
     }
-    graph
 }
 
 fn storage_of<'a>(lab: &'a Subject<'_>, class: Option<&str>) -> Option<&'a Name> {

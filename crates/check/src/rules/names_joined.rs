@@ -38,10 +38,10 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, app) in &lab.apps {
         match &app.expose {
             Some(Expose::Ingress(one)) => {
-                all.push((format!("apps.{name}.expose.ingress.host"), &one.host))
+                all.push((format!("apps.{name}.expose.ingress.host"), &one.host));
             }
             Some(Expose::Tunnel(one)) => {
-                all.push((format!("apps.{name}.expose.tunnel.host"), &one.host))
+                all.push((format!("apps.{name}.expose.tunnel.host"), &one.host));
             }
             _ => {}
         }

@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    for (name, host) in lab.hosts.iter().filter(|(_, host)| host.reboots_by_itself) {
+    for (name, _) in lab.hosts.iter().filter(|(_, host)| host.reboots_by_itself) {
         if let Some((node, _)) = lab.nodes.iter().find(|(_, node)| node.on == *name) {
             findings.add(
                 format!("{name} takes {node} down when it restarts by itself"),

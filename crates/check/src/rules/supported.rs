@@ -40,7 +40,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 ended(lab, "nixos", &nixos.release, at(".release"), findings);
             }
             Distribution::Talos(talos) => {
-                ended(lab, "talos", &talos.version, at(".version"), findings)
+                ended(lab, "talos", &talos.version, at(".version"), findings);
             }
             Distribution::Kubeadm(_) | Distribution::K3s(_) | Distribution::Kairos(_) => {}
         }

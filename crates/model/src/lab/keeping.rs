@@ -17,12 +17,14 @@ pub struct Promise {
     /// What must stay: `api`, `ingress`, `apps` (those that may run several times), `running-apps`
     /// (what ran before goes on), `dns`, `storage`, `vpn`, or names of apps, components and
     /// storages.
+    #[schemars(example = serde_json::json!(["api", "ingress"]))]
     pub stays: Vec<String>,
     /// How long it may be away. Default: as long as Kubernetes takes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Period>,
     /// Why it matters, in the owner's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "the family watches films in the evening")]
     pub because: Option<String>,
 }
 
@@ -32,9 +34,9 @@ pub struct Promise {
 pub enum Event {
     /// These are switched off: `volatile`, `control-plane`, or names of hosts, nodes, sites,
     /// storages or networks; one, or a list.
-    Off(OneOrMany),
+    Off(#[schemars(example = &"volatile")] OneOrMany),
     /// Any this many hosts fail.
-    Fails(u32),
+    Fails(#[schemars(example = 1)] u32),
 }
 
 /// One text, or a list of texts.
@@ -63,15 +65,18 @@ impl OneOrMany {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Backup {
     /// What is backed up: `volumes`, `etcd`, or single ones as `APP.VOLUME`.
+    #[schemars(example = serde_json::json!(["volumes", "etcd"]))]
     pub of: Vec<String>,
     /// Where to.
     pub to: Target,
     /// With which program. Default: restic for volumes, etcd's own snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"restic")]
     pub by: Option<Name>,
     /// When it begins, as `02:00`. Default: some time at night that collides with no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
+    #[schemars(example = "02:00")]
     pub at: Option<String>,
     /// How often. Default: `1d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +86,7 @@ pub struct Backup {
     /// When old ones are removed, as `03:00`. Default: after every backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
+    #[schemars(example = "03:00")]
     pub prune_at: Option<String>,
     /// How often a backup is restored somewhere and compared: `daily`, `weekly`, `monthly`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,7 +101,7 @@ pub struct Backup {
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// A storage of the lab.
-    Storage(Name),
+    Storage(#[schemars(example = &"nas")] Name),
     /// Backblaze B2.
     B2(Bucket),
     /// Amazon S3, or what speaks the same.
@@ -107,9 +113,11 @@ pub enum Target {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Bucket {
     /// Its name.
+    #[schemars(example = "home-backups")]
     pub bucket: String,
     /// Where it answers. Default: the provider's own address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "s3.eu-central-003.backblazeb2.com")]
     pub endpoint: Option<String>,
     /// The key's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
