@@ -73,4 +73,25 @@ mod tests {
             serde_saphyr::from_str(&text.replace("role: worker", "role: wurker")).unwrap();
         assert!(!validator.is_valid(&wrong));
     }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the labs lie in files")]
+    fn every_lab_of_this_repository_is_valid() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let labs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs");
+        let folders = labs.read_dir().unwrap();
+        let files = folders.flat_map(|folder| folder.unwrap().path().read_dir().unwrap());
+        for file in files.map(|file| file.unwrap().path()) {
+            if file.extension().is_none_or(|ending| ending != "yaml") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file).unwrap();
+            let lab: Value = serde_saphyr::from_str(&text).unwrap();
+            let errors: Vec<String> = validator
+                .iter_errors(&lab)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert_eq!(errors, [""; 0], "{}", file.display());
+        }
+    }
 }
