@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::component::ComponentKind;
 
 const DATA: &str = include_str!("../../../catalog/known.yaml");
+const PLATFORMS: &str = include_str!("../../../catalog/platforms.yaml");
 
 /// What is known of a component or app, whether or not Steading can bring it up.
 #[derive(Debug, Clone, Deserialize)]
@@ -142,6 +143,14 @@ impl fmt::Display for Capability {
 pub fn known() -> &'static BTreeMap<String, Known> {
     static ALL: OnceLock<BTreeMap<String, Known>> = OnceLock::new();
     ALL.get_or_init(|| serde_saphyr::from_str(DATA).unwrap_or_default())
+}
+
+/// The days after which nobody mends a version of what clusters are made of: product, then the
+/// beginning of a version, then the day.
+#[must_use]
+pub fn platforms() -> &'static BTreeMap<String, BTreeMap<String, String>> {
+    static ALL: OnceLock<BTreeMap<String, BTreeMap<String, String>>> = OnceLock::new();
+    ALL.get_or_init(|| serde_saphyr::from_str(PLATFORMS).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -17,5 +17,5 @@ pub use component::{Component, ComponentKind, components};
 pub use derive::{API_PORT, dns_address, pod_mtu};
 pub use expand::expand;
 pub use image::kubernetes_versions;
-pub use known::{Capability, Known, known};
+pub use known::{Capability, Known, known, platforms};
 pub use reach::beyond_reach;

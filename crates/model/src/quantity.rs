@@ -66,10 +66,13 @@ impl FromStr for Bytes {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match BINARY
+        // As it was written: 16G is not 15625000Ki.
+        let shortest = BINARY
             .iter()
-            .find(|(_, unit)| self.0 != 0 && self.0.is_multiple_of(*unit))
-        {
+            .chain(&DECIMAL)
+            .filter(|(_, unit)| self.0 != 0 && self.0.is_multiple_of(*unit))
+            .max_by_key(|(_, unit)| *unit);
+        match shortest {
             Some((suffix, unit)) => write!(f, "{}{suffix}", self.0 / unit),
             None => write!(f, "{}", self.0),
         }

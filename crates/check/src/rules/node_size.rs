@@ -53,7 +53,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
 
 /// Processor threads and memory that a node needs at least.
 fn needed(distribution: &Distribution, node: &Node) -> (u32, Bytes) {
-    let two_gigabytes = Bytes(2_000_000_000);
+    let two_gigabytes = Bytes::mebi(2048);
     match (distribution, node.role) {
         (Distribution::Kubeadm(_), Role::ControlPlane) => (2, Bytes::mebi(1700)),
         (_, Role::Worker) if node.container.is_some() => (1, Bytes::mebi(512)),
