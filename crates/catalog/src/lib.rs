@@ -18,4 +18,5 @@ pub use derive::{API_PORT, dns_address, pod_mtu};
 pub use expand::expand;
 pub use image::kubernetes_versions;
 pub use known::{Capability, Known, known, platforms};
+pub use manifests::documents;
 pub use reach::beyond_reach;

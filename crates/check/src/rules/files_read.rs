@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     code: "S032",
     title: "Every file that the lab names is there and can be read.",
     text: "A file with a missing semicolon or bracket is found when it is needed, at night. All files that the lab file names are read when it is checked, and parsed where their kind is known. Source: a published lab whose host's configuration did not parse.",
-    sees: "Files below the lab's folder: that they exist, and that YAML and JSON parse. It does not evaluate Nix or run scripts.",
+    sees: "Files below the lab's folder: that they exist, and that YAML and JSON parse. Encrypted secrets may be kept elsewhere. It does not evaluate Nix or run scripts.",
     severity: Severity::Error,
     check,
 };
@@ -58,14 +58,6 @@ fn named<'a>(lab: &'a Subject<'_>) -> Vec<(String, &'a str)> {
         let instance = host.cloud.as_ref().map(model::lab::Cloud::instance);
         let script = instance.and_then(|instance| instance.first_boot.as_deref());
         all.extend(script.map(|path| (format!("hosts.{name}.cloud"), path)));
-    }
-    for (name, secret) in &lab.secrets {
-        all.extend(
-            secret
-                .sops
-                .as_deref()
-                .map(|path| (format!("secrets.{name}.sops"), path)),
-        );
     }
     for (name, image) in &lab.images {
         all.extend(
