@@ -58,7 +58,7 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let mut beyond = Vec::new();
     if let Some(lab) = &lab {
         let own = path.is_dir() || path.file_stem().is_some_and(|stem| stem == "lab");
-        let facts = facts::gather(own.then_some(root.as_path()), None);
+        let facts = facts::gather(own.then_some(root.as_path()), Store::open(&root).applied());
         diagnostics.extend(check::check(lab, &facts));
         let fatal = diagnostics
             .iter()
