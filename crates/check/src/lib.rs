@@ -70,3 +70,6 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
 
 #[cfg(test)]
 mod example;
+
+#[cfg(test)]
+mod mending;
