@@ -77,6 +77,7 @@ pub(crate) fn from_folder(
                 label: String::new(),
             }],
             help: Some(help.to_owned()),
+            fix: None,
         });
     };
     let mut all = Vec::new();

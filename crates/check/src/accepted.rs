@@ -50,6 +50,7 @@ pub(crate) fn apply(lab: &Lab, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
                     label: String::new(),
                 }],
                 help: Some("remove it: it would hide the next finding".to_owned()),
+                fix: None,
             });
         }
     }

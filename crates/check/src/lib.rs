@@ -71,3 +71,6 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
 
 #[cfg(test)]
 mod example;
+
+#[cfg(test)]
+mod mending;

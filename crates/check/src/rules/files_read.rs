@@ -72,36 +72,26 @@ fn named<'a>(lab: &'a Subject<'_>) -> Vec<(String, &'a str)> {
 
 #[test]
 fn missing_and_broken_files_are_found() {
-    let file = |path: &str, broken: Option<&str>| {
+    let facts = |path: &str, broken: Option<&str>| {
         let broken = broken.map(str::to_owned);
-        (
-            path.to_owned(),
-            crate::File {
-                broken,
-                ..Default::default()
-            },
-        )
+        let file = crate::File {
+            broken,
+            ..Default::default()
+        };
+        crate::Facts {
+            files: [(path.to_owned(), file)].into(),
+            ..Default::default()
+        }
     };
-    let facts = |files: Vec<_>| crate::Facts {
-        files: files.into_iter().collect(),
-        ..Default::default()
-    };
-    let there = file("secrets/b2.sops.yaml", None);
-    crate::example::home_breaks_with(
-        "S032",
-        "lab: home",
-        "lab: home",
-        &facts(vec![file("other", None)]),
-    );
-    let broken = file("a.yaml", Some("a bracket is missing"));
-    crate::example::home_breaks_with(
-        "S032",
-        "lab: home",
-        "lab: home",
-        &facts(vec![there.clone(), broken]),
-    );
+    let chart =
+        "chart: { name: home-assistant, repository: https://charts.example.net, version: 1.2.3 }";
+    let (from, to) = (chart, "manifests: apps/ha");
+    crate::example::home_breaks_with("S032", from, to, &facts("other", None));
+    let broken = facts("apps/ha/a.yaml", Some("a bracket is missing"));
+    crate::example::home_breaks_with("S032", from, to, &broken);
+    let text = crate::example::HOME.replace(from, to);
     assert_eq!(
-        crate::example::codes_of(crate::example::HOME, &facts(vec![there])),
+        crate::example::codes_of(&text, &facts("apps/ha/a.yaml", None)),
         [""; 0]
     );
 }

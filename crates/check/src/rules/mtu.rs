@@ -1,6 +1,6 @@
 //! S004: Pods send no packet larger than what is left of the path after encapsulation.
 
-use model::diagnostic::Severity;
+use model::diagnostic::{FieldPath, Fix, Severity};
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -29,19 +29,18 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         let overhead = cluster.cni.encapsulation().overhead(v6_only);
         let largest = carries.saturating_sub(overhead);
         if declared > largest {
-            findings.add(
+            let field = format!("clusters.{name}.cni.{}.mtu", cluster.cni.word());
+            findings.add_with_fix(
                 format!("pods would send packets of {declared} bytes where {largest} fit"),
                 &[
-                    (
-                        format!("clusters.{name}.cni.{}.mtu", cluster.cni.word()),
-                        "too large",
-                    ),
+                    (field.clone(), "too large"),
                     (
                         format!("networks.{network_name}.mtu"),
                         "carries at most this, encapsulation included",
                     ),
                 ],
                 format!("write mtu: {largest}, or leave it out: it is derived"),
+                Some(Fix::value(FieldPath(field), largest.to_string())),
             );
         }
     }

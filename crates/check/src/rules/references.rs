@@ -1,6 +1,6 @@
 //! S102: What is referred to exists.
 
-use model::diagnostic::Severity;
+use model::diagnostic::{FieldPath, Fix, Severity};
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 use model::name::Name;
-use model::read::nearest;
+use model::read::{certain, nearest};
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let clusters: Vec<&str> = lab.clusters.keys().map(Name::as_str).collect();
@@ -30,7 +30,10 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             (None, []) => format!("declare it: {what}s: {{ {name}: {{ … }} }}"),
             (None, known) => format!("declare it, or write one of: {}", known.join(", ")),
         };
-        findings.add(format!("there is no {what} {name}"), &[(field, "")], help);
+        let fix = certain(name.as_str(), known.iter().copied())
+            .map(|near| Fix::value(FieldPath(field.clone()), near));
+        let message = format!("there is no {what} {name}");
+        findings.add_with_fix(message, &[(field, "")], help, fix);
     };
     for (name, node) in &lab.nodes {
         refer(

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::tree::{Entry, Node, Value};
-use super::{form, nearest};
-use crate::diagnostic::{Diagnostic, FieldPath};
+use super::{certain, form, nearest};
+use crate::diagnostic::{Diagnostic, FieldPath, Fix};
 use crate::lab::{FORMAT, Lab, Named};
 use crate::name::Name;
 use deserializer::Decoder;
@@ -198,6 +198,7 @@ fn value<T: DeserializeOwned>(
 fn unknown_field(path: &FieldPath, entry: &Entry, known: &[&str]) -> Diagnostic {
     let key: String = entry.key.chars().take(80).collect();
     let field = path.field(&key);
+    let fix = certain(&key, known.iter().copied()).map(|near| Fix::name(field.clone(), near));
     let place = Some((field, entry.key_span, String::new()));
     let message = format!("there is no field `{key}` here");
     let help = match nearest(&key, known.iter().copied()) {
@@ -205,5 +206,8 @@ fn unknown_field(path: &FieldPath, entry: &Entry, known: &[&str]) -> Diagnostic 
         None if known.is_empty() => "there are no fields here".to_owned(),
         None => format!("the fields here are: {}", known.join(", ")),
     };
-    form("F013", message, place, help)
+    Diagnostic {
+        fix,
+        ..form("F013", message, place, help)
+    }
 }
