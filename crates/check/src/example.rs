@@ -14,7 +14,7 @@ pub(crate) fn codes(from: &str, to: &str) -> Vec<String> {
         text: text.replace(from, to),
     }]);
     assert_eq!(reading.diagnostics, [], "the form must be right");
-    let mut codes: Vec<String> = crate::check(&reading.lab.unwrap())
+    let mut codes: Vec<String> = crate::check(&reading.lab.unwrap(), &reading.unread)
         .into_iter()
         .map(|finding| finding.code)
         .collect();

@@ -6,7 +6,9 @@
 mod finding;
 mod rules;
 
-use model::diagnostic::{Diagnostic, Severity};
+use std::collections::BTreeSet;
+
+use model::diagnostic::{Diagnostic, FieldPath, Severity};
 use model::lab::Lab;
 use serde::Serialize;
 
@@ -31,13 +33,14 @@ pub struct Explanation {
     pub text: &'static str,
 }
 
-/// All findings about a lab, without places in the text (`model::read::Index::locate` adds them),
-/// in the order of the rules.
+/// Findings about a lab, without places in the text (`model::read::Index::locate` adds them), in
+/// the order of the rules; no more of one rule than anybody reads. Of `unread` fields it is not
+/// told again that they are not there.
 #[must_use]
-pub fn check(lab: &Lab) -> Vec<Diagnostic> {
+pub fn check(lab: &Lab, unread: &BTreeSet<FieldPath>) -> Vec<Diagnostic> {
     let mut all = Vec::new();
     for rule in rules::RULES {
-        (rule.check)(lab, &mut finding::Findings::new(rule, &mut all));
+        (rule.check)(lab, &mut finding::Findings::new(rule, unread, &mut all));
     }
     all
 }
@@ -53,3 +56,6 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
 
 #[cfg(test)]
 mod example;
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use drivers::image::{ImageDriver, LabLock};
 use drivers::kube::{Clusters, Kubernetes};
 use drivers::kubeadm::Kubeadm;
 use engine::{Engine, EngineError};
-use model::diagnostic::{Diagnostic, Severity};
+use model::diagnostic::{self, Diagnostic, Severity};
 use model::lab::{AppSource, Lab};
 use model::read::Reading;
 use model::resource::Resource;
@@ -48,12 +48,13 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let LabFolder { root, sources } = store::load(path)?;
     let Reading {
         lab,
+        unread,
         index,
         mut diagnostics,
     } = model::read::read(&sources);
     let mut resources = Vec::new();
     if let Some(lab) = &lab {
-        diagnostics.extend(check::check(lab));
+        diagnostics.extend(check::check(lab, &unread));
         let fatal = diagnostics
             .iter()
             .any(|finding| finding.severity == Severity::Error);
@@ -70,7 +71,7 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
         root,
         sources,
         lab,
-        findings: diagnostics,
+        findings: diagnostic::told(diagnostics),
         resources,
     })
 }

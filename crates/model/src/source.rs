@@ -1,5 +1,8 @@
 //! The texts that a lab is read from.
 
+/// A lab's files together are not larger, in bytes; what is beyond need not be read.
+pub const MOST_BYTES: usize = 1 << 20;
+
 /// One file of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -10,6 +13,18 @@ pub struct Source {
 }
 
 impl Source {
+    /// A file's text. What is no UTF-8 in it becomes U+FFFD, at which reading the lab refuses it
+    /// with the place.
+    #[must_use]
+    pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        let text = String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Self {
+            name: name.into(),
+            text,
+        }
+    }
+
     /// The line and column (both from 1, columns in characters) of a byte.
     #[must_use]
     pub fn line_and_column(&self, byte: usize) -> (usize, usize) {

@@ -23,6 +23,7 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
                 &[field("manifests"), field("catalog")],
                 "keep one of them",
             ),
+            (None, None) if findings.lacks_part_of(&format!("apps.{name}")) => {}
             (None, None) => findings.add(
                 format!("{name} comes from nowhere"),
                 &[(format!("apps.{name}"), "")],

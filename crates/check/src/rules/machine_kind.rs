@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(lab: &Lab, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
-        if node.machine().is_none() {
+        if node.machine().is_none() && !findings.lacks_part_of(&format!("nodes.{name}")) {
             findings.add(
                 format!("{name} would be its host itself, which is not supported yet"),
                 &[(format!("nodes.{name}"), "")],

@@ -25,6 +25,7 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             .map(|(node, _)| format!("nodes.{node}.role"))
             .collect();
         match planes.as_slice() {
+            [] if findings.lacks_part_of("nodes") => {}
             [] => findings.add(
                 format!("cluster {name} has no control plane"),
                 &[(format!("clusters.{name}"), "")],
