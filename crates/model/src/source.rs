@@ -13,12 +13,18 @@ pub struct Source {
 }
 
 impl Source {
-    /// A file's text. What is no UTF-8 in it becomes U+FFFD, at which reading the lab refuses it
-    /// with the place.
+    /// A file's text. Where it stops being UTF-8 it ends with U+FFFD, at which reading the lab
+    /// refuses it with the place.
     #[must_use]
     pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Self {
-        let text = String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let mut bytes = error.into_bytes();
+            bytes.truncate(valid);
+            let mut text = String::from_utf8(bytes).unwrap_or_default();
+            text.push(char::REPLACEMENT_CHARACTER);
+            text
+        });
         Self {
             name: name.into(),
             text,
@@ -29,7 +35,7 @@ impl Source {
     #[must_use]
     pub fn line_and_column(&self, byte: usize) -> (usize, usize) {
         let before = self.text.get(..byte).unwrap_or(&self.text);
-        let line = before.matches('\n').count() + 1;
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before.get(start..).map_or(0, |rest| rest.chars().count()) + 1;
         (line, column)

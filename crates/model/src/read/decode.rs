@@ -163,7 +163,7 @@ fn value<T: DeserializeOwned>(node: &Node, path: &FieldPath, name: Span, sink: &
         };
         let error = match T::deserialize(decoder) {
             Ok(value) => return reader.is_whole().then_some(value),
-            Err(error) => error,
+            Err(error) => error.at(node.span, &Trail::Start(path)),
         };
         let holder = error.value();
         if !error.is_told() {
