@@ -1,8 +1,9 @@
 //! What rules look at: a lab, and facts that no lab file holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use model::diagnostic::FieldPath;
 use model::lab::Lab;
 use serde_json::Value;
 
@@ -31,6 +32,9 @@ impl Deref for Subject<'_> {
 /// and are silent where it is not; each rule says what it needs ([`crate::Explanation::sees`]).
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
+    /// Fields that were declared and could not be read: nothing that follows from their absence is
+    /// a finding.
+    pub unread: BTreeSet<FieldPath>,
     /// Today's date, as `2026-11-21`. Without it nothing is at its end of life.
     pub today: Option<String>,
     /// What the catalog knows of components and apps, by the names of its entries.

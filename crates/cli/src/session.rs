@@ -12,7 +12,7 @@ use drivers::image::{ImageDriver, LabLock};
 use drivers::kube::{Clusters, Kubernetes};
 use drivers::kubeadm::Kubeadm;
 use engine::{Engine, EngineError};
-use model::diagnostic::{Diagnostic, Severity};
+use model::diagnostic::{self, Diagnostic, Severity};
 use model::lab::{AppSource, Lab};
 use model::read::Reading;
 use model::resource::Resource;
@@ -51,6 +51,7 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let LabFolder { root, sources } = store::load(path)?;
     let Reading {
         lab,
+        unread,
         index,
         mut diagnostics,
     } = model::read::read(&sources);
@@ -58,7 +59,8 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let mut beyond = Vec::new();
     if let Some(lab) = &lab {
         let own = path.is_dir() || path.file_stem().is_some_and(|stem| stem == "lab");
-        let facts = facts::gather(own.then_some(root.as_path()), Store::open(&root).applied());
+        let mut facts = facts::gather(own.then_some(root.as_path()), Store::open(&root).applied());
+        facts.unread = unread;
         diagnostics.extend(check::check(lab, &facts));
         let fatal = diagnostics
             .iter()
@@ -80,7 +82,7 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
         root,
         sources,
         lab,
-        findings: diagnostics,
+        findings: diagnostic::told(diagnostics),
         beyond,
         resources,
     })

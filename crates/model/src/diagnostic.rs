@@ -1,5 +1,6 @@
 //! Diagnostics: findings about a lab file, each with its places.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,12 @@ impl FieldPath {
     }
 }
 
+impl Borrow<str> for FieldPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<&str> for FieldPath {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
@@ -154,5 +161,53 @@ impl From<&str> for FieldPath {
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// More findings are not told: nobody reads them, and a hostile file has tens of thousands.
+pub const MOST_TOLD: usize = 100;
+
+/// Puts findings into the order of the text; those about one place in the order of their codes,
+/// those about none at the end.
+pub fn sort(findings: &mut [Diagnostic]) {
+    findings.sort_by(|one, other| {
+        let key = |finding: &Diagnostic| {
+            let span = finding.places.first().and_then(|place| place.span);
+            (span.is_none(), span)
+        };
+        (key(one), &one.code, &one.message).cmp(&(key(other), &other.code, &other.message))
+    });
+}
+
+/// What is told of findings that come from several sources: the gravest up to a bound, in the
+/// order of the text, each once.
+#[must_use]
+pub fn told(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    sort(&mut findings);
+    findings.dedup();
+    let before = findings.len();
+    findings.retain(|finding| finding.code != CUT);
+    let cut = findings.len() < before || findings.len() > MOST_TOLD;
+    // A stable sort: among equals, those that stand first in the text are kept.
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings.truncate(MOST_TOLD);
+    if cut {
+        findings.push(self::cut());
+    }
+    sort(&mut findings);
+    findings
+}
+
+const CUT: &str = "F019";
+
+/// The note that there is more to find.
+pub(crate) fn cut() -> Diagnostic {
+    Diagnostic {
+        code: CUT.to_owned(),
+        severity: Severity::Note,
+        message: "there is more to find than is told here".to_owned(),
+        places: Vec::new(),
+        help: Some("mend these first, then check again".to_owned()),
+        fix: None,
     }
 }

@@ -2,13 +2,28 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of something, in lower-case hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Digest(String);
+
+impl<'de> Deserialize<'de> for Digest {
+    /// Only digits: folders are named after digests, and a saved plan can be edited.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if (1..=64).contains(&text.len()) && text.bytes().all(digits) {
+            return Ok(Self(text));
+        }
+        let shown: String = text.chars().take(80).collect();
+        Err(de::Error::custom(format!(
+            "{shown:?} is not a digest in lower-case hexadecimal"
+        )))
+    }
+}
 
 impl Digest {
     /// The digest of bytes.
@@ -51,5 +66,24 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Digest;
+
+    #[test]
+    fn only_what_is_a_digest_is_read() {
+        let digest = Digest::of_bytes(b"x");
+        let json = serde_json::to_string(&digest).unwrap();
+        assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);
+        let long = "0".repeat(65);
+        for bad in ["", "../../../etc", "ABCD", "g", "0 ", long.as_str()] {
+            assert!(
+                serde_json::from_value::<Digest>(bad.into()).is_err(),
+                "{bad:?}"
+            );
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Plans: immutable, complete, reviewable. What was reviewed is what runs.
 
+mod saved;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -9,6 +11,8 @@ use uuid::Uuid;
 use crate::digest::Digest;
 use crate::name::Name;
 use crate::resource::{Address, Resource};
+
+pub use saved::{InvalidPlan, MOST_BYTES};
 
 /// A plan: a directed acyclic graph of steps, in an order in which they may run one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,12 +6,12 @@ use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use model::source::Source;
+use model::source::{MOST_BYTES, Source};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 use crate::StoreError;
 
-/// No file of a lab is larger. What is beyond is not even read.
+/// No manifest is larger. What is beyond is not even read.
 const LARGEST: u64 = 1 << 20;
 /// A lab does not have more manifests.
 const MOST_FILES: usize = 2_000;
@@ -30,7 +30,7 @@ pub struct LabFolder {
 /// Reads a lab: a file, or a folder whose top-level `*.yaml` and `*.yml` are its parts.
 ///
 /// # Errors
-/// Where there is none, it is too large, or is no text.
+/// Where there is none, or it cannot be read. What is wrong with its text, reading the lab finds.
 pub fn load(path: &Path) -> Result<LabFolder, StoreError> {
     let data = fs::metadata(path).map_err(StoreError::io("opening the lab", path))?;
     let (root, files) = if data.is_dir() {
@@ -43,10 +43,13 @@ pub fn load(path: &Path) -> Result<LabFolder, StoreError> {
         )
     };
     let root = fs::canonicalize(&root).map_err(StoreError::io("opening", &root))?;
-    let sources = files
-        .iter()
-        .map(|file| source(file))
-        .collect::<Result<_, _>>()?;
+    let mut sources = Vec::new();
+    let mut room = MOST_BYTES as u64 + 1;
+    for file in &files {
+        let source = source(file, room)?;
+        room -= (source.text.len() as u64).min(room);
+        sources.push(source);
+    }
     Ok(LabFolder { root, sources })
 }
 
@@ -73,20 +76,16 @@ fn is_yaml(path: &Path) -> bool {
         .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-fn source(path: &Path) -> Result<Source, StoreError> {
-    let file = File::open(path).map_err(StoreError::io("opening", path))?;
-    let bytes = read_bounded(file, path)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        StoreError::bad(
-            path,
-            format!("byte {at} is not UTF-8; save the file as UTF-8 text"),
-        )
-    })?;
-    Ok(Source {
-        name: path.display().to_string(),
-        text,
-    })
+/// The file's text, no more of it than there is room for: one byte beyond the bound shows that a
+/// lab is too large.
+fn source(path: &Path, room: u64) -> Result<Source, StoreError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(StoreError::io("opening", path))?
+        .take(room)
+        .read_to_end(&mut bytes)
+        .map_err(StoreError::io("reading", path))?;
+    Ok(Source::new(path.display().to_string(), bytes))
 }
 
 fn read_bounded(file: File, path: &Path) -> Result<Vec<u8>, StoreError> {
@@ -196,11 +195,21 @@ mod tests {
                 .to_string()
                 .contains("lab.yaml")
         );
+    }
+
+    #[test]
+    fn what_is_no_text_or_too_large_is_read_for_a_finding_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("lab.yaml");
-        fs::write(&file, b"lab: caf\xe9").unwrap();
-        assert!(load(&file).unwrap_err().to_string().contains("byte 8"));
-        fs::write(&file, vec![b'x'; (1 << 20) + 1]).unwrap();
-        assert!(load(&file).unwrap_err().to_string().contains("larger"));
+        let found = |bytes: &[u8]| {
+            fs::write(&file, bytes).unwrap();
+            let sources = load(&file).unwrap().sources;
+            assert!(sources[0].text.len() <= MOST_BYTES + 1);
+            let finding = model::read::read(&sources).diagnostics.remove(0);
+            (finding.code, finding.places[0].span.unwrap().start)
+        };
+        assert_eq!(found(b"lab: caf\xe9"), ("F002".to_owned(), 8));
+        assert_eq!(found(&vec![b'x'; 10 << 20]), ("F001".to_owned(), 0));
     }
 
     #[test]

@@ -2,3 +2,5 @@
 
 pub mod contract;
 pub mod host_snapshot;
+pub mod hostile;
+pub mod mutate;

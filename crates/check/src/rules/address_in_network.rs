@@ -21,7 +21,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
         let field = format!("nodes.{name}.address");
         let Some(addresses) = &node.address else {
-            if lab.node_address(node).is_none() {
+            if lab.node_address(node).is_none() && lab.facts.unread.is_empty() {
                 let help = "add: address: and one of its network, or give its host an address";
                 findings.add(
                     format!("{name} has no address"),
@@ -33,6 +33,9 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         };
         for address in addresses.iter() {
             let Some((network_name, network)) = lab.network_of(address) else {
+                if findings.lacks_part_of("networks") {
+                    continue;
+                }
                 nowhere(lab, &field, address, findings);
                 continue;
             };

@@ -17,6 +17,9 @@ pub(super) const RULE: Rule = Rule {
 use model::lab::Role;
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    if findings.lacks_part_of("nodes") {
+        return;
+    }
     for name in lab.clusters.keys() {
         let planes: Vec<String> = lab
             .nodes

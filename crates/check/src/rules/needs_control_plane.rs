@@ -15,6 +15,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    if findings.lacks_part_of("nodes") {
+        return;
+    }
     for name in lab.clusters.keys() {
         if lab.control_planes(name).next().is_none() {
             findings.add(

@@ -22,7 +22,9 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let hosts: Vec<&str> = lab.hosts.keys().map(Name::as_str).collect();
     let sites: Vec<&str> = lab.sites.keys().map(Name::as_str).collect();
     let mut refer = |what: &str, name: &Name, known: &[&str], field: String| {
-        if known.contains(&name.as_str()) {
+        // `?` is an entry whose name is not one: it may be what is meant.
+        let unread = |name: &str| findings.is_unread(&format!("{what}s.{name}"));
+        if known.contains(&name.as_str()) || unread(name.as_str()) || unread("?") {
             return;
         }
         let help = match (nearest(name.as_str(), known.iter().copied()), known) {
@@ -64,9 +66,8 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
-    for (name, app) in lab.apps.iter().filter(|(_, app)| app.cluster.is_none()) {
-        let _ = app;
-        if clusters.len() != 1 {
+    for (name, _) in lab.apps.iter().filter(|(_, app)| app.cluster.is_none()) {
+        if clusters.len() != 1 && !findings.lacks_part_of("clusters") {
             findings.add(
                 format!("which cluster does {name} run in?"),
                 &[(format!("apps.{name}"), "")],

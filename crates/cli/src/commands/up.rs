@@ -1,6 +1,6 @@
 //! `steading up`, `heal` and `down`: what changes a lab.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -50,6 +50,15 @@ pub(crate) fn down(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exi
     };
     change.session.checked.resources = Vec::new();
     change.carry_out(None)
+}
+
+/// A plan's file, no more of it than shows that it is too large.
+fn bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?
+        .take(model::plan::MOST_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl<'a> Change<'a> {
@@ -122,9 +131,9 @@ impl<'a> Change<'a> {
         let plan = match saved {
             None => engine.plan(generation, self.resources(), &inventory),
             Some(file) => {
-                let bytes = std::fs::read(file)
+                let bytes = bounded(file)
                     .with_context(|| format!("reading the plan {}", file.display()))?;
-                serde_json::from_slice(&bytes)
+                Plan::from_json(&bytes)
                     .with_context(|| format!("{} is not a plan", file.display()))?
             }
         };

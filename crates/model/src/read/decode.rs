@@ -1,19 +1,26 @@
 //! From the tree to the lab's types: a serde deserializer that knows the place of everything,
 //! reports fields that do not exist and goes on, and gives up one entry at a time.
 
+mod access;
 mod deserializer;
+mod reader;
+mod refused;
+mod required;
+mod trail;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
+use super::sink::Sink;
 use super::tree::{Entry, Node, Value};
 use super::{certain, form, nearest};
-use crate::diagnostic::{Diagnostic, FieldPath, Fix};
+use crate::diagnostic::{Diagnostic, FieldPath, Fix, Span};
 use crate::lab::{FORMAT, Lab, Named};
 use crate::name::Name;
 use deserializer::Decoder;
+use reader::Reader;
+use trail::Trail;
 
 /// The sections of a lab file.
 const SECTIONS: [&str; 20] = [
@@ -39,63 +46,74 @@ const SECTIONS: [&str; 20] = [
     "notes",
 ];
 
-/// Reads the lab from the tree. Everything wrong goes to `findings`.
-pub(super) fn lab(tree: &Node, findings: &mut Vec<Diagnostic>) -> Option<Lab> {
+/// A section does not have more entries: what follows from a lab grows with their square.
+const MOST_ENTRIES: usize = 500;
+/// So many values are read again to find further mistakes.
+const MOST_AGAIN: usize = 200_000;
+
+/// Reads the lab from the tree. Everything wrong, and what the lab therefore lacks, goes to `sink`.
+pub(super) fn lab(tree: &Node, sink: &Sink) -> Option<Lab> {
     let Value::Map(entries) = &tree.value else {
         return None;
     };
-    let sink = RefCell::new(Vec::new());
     for entry in entries
         .iter()
         .filter(|e| !SECTIONS.contains(&e.key.as_str()))
     {
-        sink.borrow_mut()
-            .push(unknown_field(&FieldPath::default(), entry, &SECTIONS));
+        if sink.is_full() {
+            break;
+        }
+        sink.push(unknown_field(&FieldPath::default(), entry, &SECTIONS));
+        if let Some(meant) = nearest(&entry.key, SECTIONS) {
+            sink.unread(meant.into());
+        }
     }
     let find = |key: &str| entries.iter().find(|entry| entry.key == key);
     let name = match find("lab") {
-        Some(entry) => value::<Name>(&entry.value, "lab".into(), &sink),
+        Some(entry) => value::<Name>(&entry.value, &"lab".into(), entry.key_span, sink),
         None => {
-            let place = (FieldPath::default(), tree.span, String::new());
-            let help = "write at the top: lab: NAME";
-            sink.borrow_mut()
-                .push(form("F010", "the lab has no name", Some(place), help));
+            // A misspelt field is told once: not again as the one that is then missing.
+            if !sink.is_unread("lab") {
+                let place = (FieldPath::default(), tree.span, String::new());
+                let help = "write at the top: lab: NAME";
+                sink.push(form("F010", "the lab has no name", Some(place), help));
+            }
             None
         }
     };
-    let lab = name.map(|lab| Lab {
-        format: format(find("format"), &sink),
-        lab,
-        sites: section(find("sites"), &sink),
-        networks: section(find("networks"), &sink),
-        firewall: list(find("firewall"), &sink),
-        hosts: section(find("hosts"), &sink),
-        clusters: section(find("clusters"), &sink),
-        nodes: section(find("nodes"), &sink),
-        storage: section(find("storage"), &sink),
-        components: section(find("components"), &sink),
-        apps: section(find("apps"), &sink),
-        images: section(find("images"), &sink),
-        secrets: section(find("secrets"), &sink),
-        users: section(find("users"), &sink),
-        observability: section(find("observability"), &sink),
-        promises: list(find("promises"), &sink),
-        backups: section(find("backups"), &sink),
-        accepts: list(find("accepts"), &sink),
-        claims: find("claims").and_then(|entry| value(&entry.value, "claims".into(), &sink)),
-        notes: notes(find("notes"), &sink),
-    });
-    findings.append(&mut sink.into_inner());
-    lab
+    Some(Lab {
+        format: format(find("format"), sink),
+        // Without a name it is refused; until it has one, the rest is still checked.
+        lab: name.or_else(|| "unnamed".parse().ok())?,
+        sites: section(find("sites"), sink),
+        networks: section(find("networks"), sink),
+        firewall: list(find("firewall"), sink),
+        hosts: section(find("hosts"), sink),
+        clusters: section(find("clusters"), sink),
+        nodes: section(find("nodes"), sink),
+        storage: section(find("storage"), sink),
+        components: section(find("components"), sink),
+        apps: section(find("apps"), sink),
+        images: section(find("images"), sink),
+        secrets: section(find("secrets"), sink),
+        users: section(find("users"), sink),
+        observability: section(find("observability"), sink),
+        promises: list(find("promises"), sink),
+        backups: section(find("backups"), sink),
+        accepts: list(find("accepts"), sink),
+        claims: find("claims")
+            .and_then(|entry| value(&entry.value, &"claims".into(), entry.key_span, sink)),
+        notes: notes(find("notes"), sink),
+    })
 }
 
 /// The version of the format. Another one than the newest is a finding of its own: nothing else in
 /// the file can be trusted to mean what it seems to.
-fn format(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnostic>>) -> u32 {
+fn format(entry: Option<&Entry>, sink: &Sink) -> u32 {
     let Some(entry) = entry else {
         return FORMAT;
     };
-    let found = value::<u32>(&entry.value, "format".into(), sink);
+    let found = value::<u32>(&entry.value, &"format".into(), entry.key_span, sink);
     if let Some(found) = found.filter(|found| *found != FORMAT) {
         let place = ("format".into(), entry.value.span, String::new());
         let help = if found > FORMAT {
@@ -104,21 +122,20 @@ fn format(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnostic>>) -> u32 {
             format!("write {FORMAT}")
         };
         let message = format!("format {found} is not known; this version reads format {FORMAT}");
-        sink.borrow_mut()
-            .push(form("F021", message, Some(place), help));
+        sink.push(form("F021", message, Some(place), help));
     }
     FORMAT
 }
 
 /// What an import could not place, word for word.
-fn notes(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnostic>>) -> BTreeMap<String, String> {
+fn notes(entry: Option<&Entry>, sink: &Sink) -> BTreeMap<String, String> {
     entry
-        .and_then(|entry| value(&entry.value, "notes".into(), sink))
+        .and_then(|entry| value(&entry.value, &"notes".into(), entry.key_span, sink))
         .unwrap_or_default()
 }
 
 /// A section that is a list: its items are read one by one.
-fn list<T: DeserializeOwned>(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnostic>>) -> Vec<T> {
+fn list<T: DeserializeOwned>(entry: Option<&Entry>, sink: &Sink) -> Vec<T> {
     let Some(section) = entry.filter(|entry| !entry.value.is_null()) else {
         return Vec::new();
     };
@@ -127,69 +144,82 @@ fn list<T: DeserializeOwned>(entry: Option<&Entry>, sink: &RefCell<Vec<Diagnosti
         let message = format!("{path} must be a list");
         let place = (path, section.value.span, String::new());
         let help = format!("write for example: {}: [ {{ … }} ]", section.key);
-        sink.borrow_mut()
-            .push(form("F011", message, Some(place), help));
+        sink.push(form("F011", message, Some(place), help));
         return Vec::new();
     };
     items
         .iter()
         .enumerate()
-        .filter_map(|(position, item)| value(item, path.item(position), sink))
+        .filter_map(|(position, item)| value(item, &path.item(position), item.span, sink))
         .collect()
 }
 
 /// A section: entries by name, each read by itself so that one mistake does not hide the next.
-fn section<T: DeserializeOwned>(
-    entry: Option<&Entry>,
-    sink: &RefCell<Vec<Diagnostic>>,
-) -> Named<T> {
+fn section<T: DeserializeOwned>(entry: Option<&Entry>, sink: &Sink) -> Named<T> {
+    let mut named = Named::new();
     let Some(section) = entry.filter(|entry| !entry.value.is_null()) else {
-        return Named::new();
+        return named;
     };
     let path = FieldPath::default().field(&section.key);
     let Value::Map(entries) = &section.value.value else {
         let message = format!("{path} must be a map of names");
-        let place = (path, section.value.span, String::new());
+        let place = (path.clone(), section.value.span, String::new());
         let help = format!("write for example: {}: {{ a-name: {{ … }} }}", section.key);
-        sink.borrow_mut()
-            .push(form("F011", message, Some(place), help));
-        return Named::new();
+        sink.push(form("F011", message, Some(place), help));
+        sink.unread(path);
+        return named;
     };
-    let mut named = Named::new();
-    for entry in entries {
+    if let Some(beyond) = entries.get(MOST_ENTRIES) {
+        let message = format!("more than {MOST_ENTRIES} {path}");
+        let place = (
+            path.clone(),
+            beyond.key_span,
+            "the first too many".to_owned(),
+        );
+        let help = "make several labs of it, each in a folder of its own";
+        sink.push(form("F020", message, Some(place), help));
+        sink.unread(path.clone());
+    }
+    for entry in entries.iter().take(MOST_ENTRIES) {
         let below = path.field(&entry.key);
         match entry.key.parse::<Name>() {
-            Ok(name) => {
-                if let Some(value) = value(&entry.value, below, sink) {
+            Ok(name) => match value(&entry.value, &below, entry.key_span, sink) {
+                Some(value) => {
                     named.insert(name, value);
                 }
-            }
+                None => sink.unread(below),
+            },
             Err(error) => {
                 let place = (below, entry.key_span, String::new());
-                sink.borrow_mut()
-                    .push(form("F012", error.to_string(), Some(place), ""));
+                sink.push(form("F012", error.to_string(), Some(place), ""));
+                // Not by its name, which may hold dots: an entry is missing, nobody refers to it.
+                sink.unread(path.field("?"));
             }
         }
     }
     named
 }
 
-fn value<T: DeserializeOwned>(
-    node: &Node,
-    path: FieldPath,
-    sink: &RefCell<Vec<Diagnostic>>,
-) -> Option<T> {
-    let before = sink.borrow().len();
-    match T::deserialize(Decoder::new(node, path, sink)) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            // A misspelt field is told once: not again as the one that is then missing.
-            let told = sink.borrow().len() > before;
-            if !(told && error.is_missing_field()) {
-                let finding = error.into_finding();
-                sink.borrow_mut().push(finding);
-            }
-            None
+/// Reads a value. After a mistake it is read again without what holds it, so that the next mistake
+/// is found too.
+fn value<T: DeserializeOwned>(node: &Node, path: &FieldPath, name: Span, sink: &Sink) -> Option<T> {
+    let reader = Reader::new(sink);
+    loop {
+        let decoder = Decoder {
+            name: Some(name),
+            ..Decoder::new(node, Trail::Start(path), &reader)
+        };
+        let error = match T::deserialize(decoder) {
+            Ok(value) => return reader.is_whole().then_some(value),
+            Err(error) => error.at(node.span, &Trail::Start(path)),
+        };
+        let holder = error.value();
+        if !error.is_told() {
+            sink.push(error.into_finding());
+        }
+        let goes_on = holder.is_some_and(|holder| reader.skip(holder));
+        if !goes_on || sink.is_full() || !sink.may_spend(reader.values.take(), MOST_AGAIN) {
+            return None;
         }
     }
 }

@@ -57,6 +57,31 @@ fn all_mistakes_are_told_at_once_each_with_its_place() {
 }
 
 #[test]
+fn several_mistakes_in_one_entry_are_told_each_once() {
+    let text = "lab: home\nnodes:\n  n:\n    clutser: m\n    role: wurker\n    cpu: 2\n    container: { cpu: many, memori: 2Gi }\n    \
+                taints:\n    - { key: a, effect: NoSchedul }\n    - { key: b, effect: NoExecute }\n    - { key: [c], efect: NoExecute }\n";
+    insta::assert_snapshot!(said(text).join("\n"));
+    let reading = read_one(
+        "lab: home\nnodes:\n  n: { role: worker, containr: {} }\n  a.b: {}\nclustres: {}\n",
+    );
+    let unread: Vec<&str> = reading.unread.iter().map(|path| path.0.as_str()).collect();
+    assert_eq!(
+        unread,
+        ["clusters", "nodes.?", "nodes.n", "nodes.n.containr"]
+    );
+}
+
+#[test]
+fn no_more_is_told_than_anybody_reads() {
+    let fields: String = (0..1000).map(|n| format!("field-{n}: {n}\n")).collect();
+    let reading = read_one(&format!("lab: home\n{fields}"));
+    assert_eq!(reading.diagnostics.len(), crate::diagnostic::MOST_TOLD + 1);
+    assert_eq!(reading.diagnostics.last().unwrap().code, "F019");
+    let again = crate::diagnostic::told(reading.diagnostics.clone());
+    assert_eq!(again, reading.diagnostics);
+}
+
+#[test]
 fn a_value_is_what_its_field_wants() {
     let text = "lab: no\nnetworks:\n  on: { cidr: 10.0.0.0/24, mtu: 1500 }\n\
                 apps:\n  a: { catalog: x, settings: { version: \"1.30\", n: 3, f: 1.5, yes: yes, ok: true, none: ~, zero: 012 } }\n";
@@ -103,7 +128,7 @@ fn hostile_texts_are_refused_with_a_place() {
         format!("{text}{}a:\n", " ".repeat(n))
     });
     let large = format!("lab: a\n# {}", "x".repeat(1 << 20));
-    let many = format!("lab: a\napps: [{}]", "x,".repeat(70_000));
+    let many = format!("lab: a\napps: [{}]", "x,".repeat(40_000));
     for (text, code) in [
         (bomb, "F006"),
         // The parser has a bound of its own for brackets.

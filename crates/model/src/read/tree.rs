@@ -2,15 +2,19 @@
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
-use super::form;
-use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity, Span};
+use super::{form, shown};
+use crate::diagnostic::{Diagnostic, FieldPath, Span};
 
-/// No lab is larger.
-pub(super) const MAX_BYTES: usize = 1 << 20;
 /// No lab is nested deeper.
 const MAX_DEPTH: usize = 64;
-/// No lab has more values: they are what costs memory.
-const MAX_NODES: usize = 60_000;
+/// No lab has more values: they are what costs time and memory. 500 nodes, hosts and apps together
+/// have two thirds of them.
+const MAX_NODES: usize = 30_000;
+/// Bytes of the paths of all values together. Every value's path is kept, so that long names
+/// around many values would cost their product.
+const MAX_PATHS: usize = 4 << 20;
+/// What an item's position adds to a path, such as `[12345]`.
+const ITEM: usize = 7;
 
 /// A value with its place.
 #[derive(Debug, Clone)]
@@ -54,26 +58,13 @@ type Refused = Box<Diagnostic>;
 
 /// Parses a text; `None` for one without content.
 pub(super) fn parse(file: usize, text: &str) -> Result<Option<Node>, Refused> {
-    if let Some(at) = text.find('\0') {
-        let span = Span {
-            file,
-            start: at,
-            end: at + 1,
-        };
-        let place = (FieldPath::default(), span, String::new());
-        let message = "the file holds a NUL character";
-        return Err(Box::new(form(
-            "F002",
-            message,
-            Some(place),
-            "save it as plain UTF-8 text",
-        )));
-    }
     let mut builder = Builder {
         file,
         parser: Parser::new_from_str(text),
         length: text.len(),
         nodes: 0,
+        path: 0,
+        paths: 0,
     };
     builder.document()
 }
@@ -83,6 +74,10 @@ struct Builder<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
     length: usize,
     nodes: usize,
+    /// The length of the path of what is being read.
+    path: usize,
+    /// The lengths of all paths so far.
+    paths: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -127,7 +122,7 @@ impl<'a> Builder<'a> {
                     Err(self.refuse(
                         span,
                         "F004",
-                        &format!("this is not YAML: {}", error.info()),
+                        &format!("this is not YAML: {}", shown(&error.info())),
                         "",
                     ))
                 }
@@ -144,16 +139,24 @@ impl<'a> Builder<'a> {
         ))
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Refused> {
+    /// Keeps the bounds.
+    fn count(&mut self, span: Span, depth: usize) -> Result<(), Refused> {
         self.nodes += 1;
-        if depth > MAX_DEPTH {
-            let message = format!("nested deeper than {MAX_DEPTH} levels");
-            return Err(self.refuse(span, "F005", &message, ""));
-        }
-        if self.nodes > MAX_NODES {
-            let message = format!("more than {MAX_NODES} values");
-            return Err(self.refuse(span, "F005", &message, ""));
-        }
+        self.paths += self.path;
+        let message = if depth > MAX_DEPTH {
+            format!("nested deeper than {MAX_DEPTH} levels")
+        } else if self.nodes > MAX_NODES {
+            format!("more than {MAX_NODES} values")
+        } else if self.paths > MAX_PATHS {
+            "names that are too long around too many values".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(self.refuse(span, "F005", &message, ""))
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Refused> {
+        self.count(span, depth)?;
         let (anchored, tagged) = match &event {
             Event::Scalar(_, _, anchor, tag)
             | Event::SequenceStart(_, anchor, tag)
@@ -173,13 +176,22 @@ impl<'a> Builder<'a> {
             return Err(self.refuse(span, "F006", "tags (!) are not read", "remove the tag"));
         }
         match event {
-            Event::Scalar(text, style, ..) => Ok(Node {
-                span,
-                value: Value::Scalar {
-                    text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain,
-                },
-            }),
+            Event::Scalar(text, style, ..) => {
+                if let Some(control) = text
+                    .chars()
+                    .find(|c| c.is_control() && !"\n\t".contains(*c))
+                {
+                    let message = format!("a value holds the control character {control:?}");
+                    return Err(self.refuse(span, "F002", &message, "remove it"));
+                }
+                Ok(Node {
+                    span,
+                    value: Value::Scalar {
+                        text: text.into_owned(),
+                        plain: style == ScalarStyle::Plain,
+                    },
+                })
+            }
             Event::SequenceStart(..) => self.list(span, depth),
             Event::MappingStart(..) => self.map(span, depth),
             _ => Err(self.refuse(span, "F004", "this is not YAML: a value is missing", "")),
@@ -198,7 +210,9 @@ impl<'a> Builder<'a> {
                     value: Value::List(items),
                 });
             }
+            self.path += ITEM;
             items.push(self.node(event, span, depth + 1)?);
+            self.path -= ITEM;
         }
         Err(self.refuse(start, "F004", "this list has no end", ""))
     }
@@ -230,7 +244,9 @@ impl<'a> Builder<'a> {
             let Some((event, value_span)) = self.next()? else {
                 break;
             };
+            self.path += text.len() + 1;
             let value = self.node(event, value_span, depth + 1)?;
+            self.path -= text.len() + 1;
             entries.push(Entry {
                 key: text,
                 key_span: key.span,
@@ -238,91 +254,5 @@ impl<'a> Builder<'a> {
             });
         }
         Err(self.refuse(start, "F004", "this map has no end", ""))
-    }
-}
-
-/// One tree out of those of several files: their top-level maps, joined name by name. The same
-/// name twice is a finding with both places, within a file as well as across files.
-pub(super) fn merge(trees: Vec<Node>, findings: &mut Vec<Diagnostic>) -> Node {
-    let mut span = Span {
-        file: 0,
-        start: 0,
-        end: 0,
-    };
-    let mut all: Vec<Entry> = Vec::new();
-    for tree in trees {
-        match tree.value {
-            Value::Map(entries) => {
-                if all.is_empty() {
-                    span = tree.span;
-                }
-                join(&mut all, entries, &FieldPath::default(), true, findings);
-            }
-            _ if tree.is_null() => {}
-            _ => findings.push(form(
-                "F008",
-                "a lab file is a map of fields",
-                Some((FieldPath::default(), tree.span, String::new())),
-                "begin with: lab: NAME",
-            )),
-        }
-    }
-    Node {
-        span,
-        value: Value::Map(all),
-    }
-}
-
-fn join(
-    into: &mut Vec<Entry>,
-    entries: Vec<Entry>,
-    path: &FieldPath,
-    sections: bool,
-    findings: &mut Vec<Diagnostic>,
-) {
-    for mut entry in entries {
-        let below = path.field(&entry.key);
-        if let Value::Map(inner) = &mut entry.value.value {
-            let mut unique = Vec::new();
-            join(&mut unique, std::mem::take(inner), &below, false, findings);
-            *inner = unique;
-        }
-        let known = into.iter_mut().find(|known| known.key == entry.key);
-        match (known, entry.value.value) {
-            (None, value) => into.push(Entry {
-                value: Node {
-                    span: entry.value.span,
-                    value,
-                },
-                ..entry
-            }),
-            // Sections of several files are one section; within a file they must not repeat.
-            (Some(known), Value::Map(more))
-                if sections && known.key_span.file != entry.key_span.file =>
-            {
-                if let Value::Map(have) = &mut known.value.value {
-                    join(have, more, &below, false, findings);
-                }
-            }
-            (Some(known), _) => findings.push(Diagnostic {
-                code: "F009".to_owned(),
-                severity: Severity::Error,
-                message: format!("{below} is declared twice"),
-                places: vec![
-                    Place {
-                        field: below.clone(),
-                        span: Some(entry.key_span),
-                        label: "again here".to_owned(),
-                    },
-                    Place {
-                        field: below,
-                        span: Some(known.key_span),
-                        label: "first here".to_owned(),
-                    },
-                ],
-                help: Some("remove or rename one of them".to_owned()),
-                fix: None,
-            }),
-        }
     }
 }

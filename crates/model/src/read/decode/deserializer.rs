@@ -1,115 +1,56 @@
 //! The serde deserializer over the tree.
 
-use std::cell::RefCell;
-use std::fmt;
-
-use serde::de::value::StrDeserializer;
-use serde::de::{
-    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
-};
+use serde::de::{self, Expected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::unknown_field;
-use crate::diagnostic::{Diagnostic, FieldPath, Fix, Span};
+use super::access::{Entries, Items, Variant};
+use super::reader::{Fields, Reader};
+use super::refused::Refused;
+use super::trail::Trail;
+use crate::diagnostic::Span;
 use crate::read::tree::{Entry, Node, Value};
-use crate::read::{certain, form, nearest};
 
-/// Why a value could not be read, and where.
-#[derive(Debug)]
-pub(super) struct Refused {
-    code: &'static str,
-    message: String,
-    help: String,
-    place: Option<(FieldPath, Span)>,
-    fix: Option<Box<Fix>>,
-}
-
-impl Refused {
-    fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            help: help.into(),
-            place: None,
-            fix: None,
-        }
-    }
-
-    /// At that place, unless a deeper one is known.
-    fn at(mut self, node: &Node, path: &FieldPath) -> Self {
-        self.place.get_or_insert_with(|| (path.clone(), node.span));
-        self
-    }
-
-    pub(super) fn is_missing_field(&self) -> bool {
-        self.code == "F015"
-    }
-
-    pub(super) fn into_finding(self) -> Diagnostic {
-        let place = self.place.map(|(path, span)| (path, span, String::new()));
-        Diagnostic {
-            fix: self.fix.map(|fix| *fix),
-            ..form(self.code, self.message, place, self.help)
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refused {}
-
-impl de::Error for Refused {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        let text: String = message.to_string().chars().take(300).collect();
-        Self::new("F016", text, "")
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::new(
-            "F015",
-            format!("the field `{field}` is missing"),
-            format!("add: {field}: …"),
-        )
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let variant: String = variant.chars().take(80).collect();
-        let help = match nearest(&variant, expected.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("write one of: {}", expected.join(", ")),
-        };
-        Self::new("F017", format!("`{variant}` is not known here"), help)
-    }
+/// What a value without quotes is.
+enum Plain {
+    Nothing,
+    Truth(bool),
+    Whole(i64),
+    Number(f64),
+    Text,
 }
 
 /// Reads one value of the tree.
-pub(super) struct Decoder<'a> {
-    node: &'a Node,
-    path: FieldPath,
-    sink: &'a RefCell<Vec<Diagnostic>>,
+pub(super) struct Decoder<'a, 'p> {
+    pub(super) node: &'a Node,
+    pub(super) trail: Trail<'p>,
+    /// Where the name stands that it has.
+    pub(super) name: Option<Span>,
+    pub(super) reader: &'p Reader<'p>,
 }
 
-impl<'a> Decoder<'a> {
-    pub(super) const fn new(
-        node: &'a Node,
-        path: FieldPath,
-        sink: &'a RefCell<Vec<Diagnostic>>,
-    ) -> Self {
-        Self { node, path, sink }
+impl<'a, 'p> Decoder<'a, 'p> {
+    pub(super) fn new(node: &'a Node, trail: Trail<'p>, reader: &'p Reader<'p>) -> Self {
+        reader.values.set(reader.values.get() + 1);
+        Self {
+            node,
+            trail,
+            name: None,
+            reader,
+        }
     }
 
-    fn refuse(&self, code: &'static str, message: impl Into<String>, help: &str) -> Refused {
-        Refused::new(code, message, help).at(self.node, &self.path)
+    pub(super) fn refuse(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        help: &str,
+    ) -> Refused {
+        Refused::new(code, message, help).at(self.node.span, &self.trail)
     }
 
-    fn scalar(&self, wanted: &str) -> Result<(&'a str, bool), Refused> {
+    fn scalar(&self, wanted: &str) -> Result<&'a str, Refused> {
         match &self.node.value {
-            Value::Scalar { text, plain } if !self.node.is_null() => Ok((text, *plain)),
+            Value::Scalar { text, .. } if !self.node.is_null() => Ok(text),
             Value::Scalar { .. } => {
                 Err(self.refuse("F018", format!("{wanted} is missing here"), ""))
             }
@@ -123,10 +64,34 @@ impl<'a> Decoder<'a> {
     }
 
     fn number<T: std::str::FromStr>(&self, wanted: &str) -> Result<T, Refused> {
-        let (text, _) = self.scalar(wanted)?;
+        let text = self.scalar(wanted)?;
         let shown: String = text.chars().take(40).collect();
         text.parse()
             .map_err(|_| self.refuse("F018", format!("{shown:?} is not {wanted}"), ""))
+    }
+
+    /// YAML 1.2, core schema: what a value without quotes may be where nothing is wanted of it.
+    fn plain(&self, text: &str) -> Result<Plain, Refused> {
+        match text {
+            _ if self.node.is_null() => return Ok(Plain::Nothing),
+            "true" => return Ok(Plain::Truth(true)),
+            "false" => return Ok(Plain::Truth(false)),
+            _ => {}
+        }
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        // With a nought in front it is a telephone number or the like: text.
+        if whole && (digits == "0" || !digits.starts_with('0')) {
+            return text.parse().map(Plain::Whole).map_err(|_| {
+                let help = "put it into quotes if it is meant as text";
+                self.refuse("F018", "this number is too large", help)
+            });
+        }
+        let fraction = digits.starts_with(|c: char| c.is_ascii_digit()) && text.contains('.');
+        Ok(match text.parse::<f64>() {
+            Ok(number) if fraction && number.is_finite() => Plain::Number(number),
+            _ => Plain::Text,
+        })
     }
 
     fn entries(&self) -> Result<&'a [Entry], Refused> {
@@ -142,9 +107,10 @@ impl<'a> Decoder<'a> {
     fn visit_entries<V: Visitor<'a>>(
         self,
         entries: Vec<&'a Entry>,
+        name: &str,
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        let (node, path) = (self.node, self.path.clone());
+        let (span, trail) = (self.node.span, self.trail);
         let access = Entries {
             rest: entries.into_iter(),
             value: None,
@@ -152,22 +118,21 @@ impl<'a> Decoder<'a> {
         };
         visitor
             .visit_map(access)
-            .map_err(|error| error.at(node, &path))
+            .map_err(|error| error.in_struct(name).at(span, &trail))
     }
 }
 
 macro_rules! numbers {
     ($($method:ident $visit:ident $type:ty, $wanted:literal;)*) => {$(
         fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Refused> {
-            let (node, path) = (self.node, self.path.clone());
             visitor
                 .$visit(self.number::<$type>($wanted)?)
-                .map_err(|error: Refused| error.at(node, &path))
+                .map_err(|error: Refused| error.at(self.node.span, &self.trail))
         }
     )*};
 }
 
-impl<'a> de::Deserializer<'a> for Decoder<'a> {
+impl<'a> de::Deserializer<'a> for Decoder<'a, '_> {
     type Error = Refused;
 
     numbers! {
@@ -183,35 +148,19 @@ impl<'a> de::Deserializer<'a> for Decoder<'a> {
         match &self.node.value {
             Value::List(_) => self.deserialize_seq(visitor),
             Value::Map(_) => self.deserialize_map(visitor),
-            Value::Scalar { text, plain } => {
-                if self.node.is_null() {
-                    return visitor.visit_unit();
-                }
-                if *plain {
-                    // YAML 1.2, core schema: what a value without quotes may be.
-                    match text.as_str() {
-                        "true" => return visitor.visit_bool(true),
-                        "false" => return visitor.visit_bool(false),
-                        _ => {}
-                    }
-                    let decimal = text.len() == 1 || !text.trim_start_matches('-').starts_with('0');
-                    if let (true, Ok(number)) = (decimal, text.parse::<i64>()) {
-                        return visitor.visit_i64(number);
-                    }
-                    let digits = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-                    if let (true, true, Ok(number)) =
-                        (digits, text.contains('.'), text.parse::<f64>())
-                    {
-                        return visitor.visit_f64(number);
-                    }
-                }
-                visitor.visit_borrowed_str(text)
-            }
+            Value::Scalar { text, plain: true } => match self.plain(text)? {
+                Plain::Nothing => visitor.visit_unit(),
+                Plain::Truth(value) => visitor.visit_bool(value),
+                Plain::Whole(number) => visitor.visit_i64(number),
+                Plain::Number(number) => visitor.visit_f64(number),
+                Plain::Text => visitor.visit_borrowed_str(text),
+            },
+            Value::Scalar { text, plain: false } => visitor.visit_borrowed_str(text),
         }
     }
 
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Refused> {
-        match self.scalar("true or false")?.0 {
+        match self.scalar("true or false")? {
             "true" => visitor.visit_bool(true),
             "false" => visitor.visit_bool(false),
             other => {
@@ -222,22 +171,18 @@ impl<'a> de::Deserializer<'a> for Decoder<'a> {
     }
 
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Refused> {
-        let (text, _) = self.scalar("a value")?;
-        visitor
-            .visit_borrowed_str(text)
-            .map_err(|mut error: Refused| {
-                if !error.message.contains(text) {
-                    let shown: String = text.chars().take(40).collect();
-                    error.message = format!("{shown:?}: {}", error.message);
-                }
-                error.at(self.node, &self.path)
-            })
+        let text = self.scalar("a value")?;
+        // What the type calls itself: its own error rarely says it.
+        let wanted = (&visitor as &dyn Expected).to_string();
+        visitor.visit_borrowed_str(text).map_err(|error: Refused| {
+            error
+                .instead_of(text, &wanted)
+                .at(self.node.span, &self.trail)
+        })
     }
 
     fn deserialize_string<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Refused> {
-        let (node, path) = (self.node, self.path.clone());
         self.deserialize_str(visitor)
-            .map_err(|error| error.at(node, &path))
     }
 
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Refused> {
@@ -268,25 +213,29 @@ impl<'a> de::Deserializer<'a> for Decoder<'a> {
 
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Refused> {
         let entries = self.entries()?.iter().collect();
-        self.visit_entries(entries, visitor)
+        self.visit_entries(entries, "", visitor)
     }
 
     fn deserialize_struct<V: Visitor<'a>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        let mut known = Vec::new();
-        for entry in self.entries()? {
-            if fields.contains(&entry.key.as_str()) {
-                known.push(entry);
-            } else {
-                let finding = unknown_field(&self.path, entry, fields);
-                self.sink.borrow_mut().push(finding);
-            }
-        }
-        self.visit_entries(known, visitor)
+        let entries = self.entries()?;
+        self.reader.examine(&Fields {
+            name,
+            known: fields,
+            entries,
+            node: self.node,
+            trail: &self.trail,
+            place: self.name.unwrap_or(self.node.span),
+        });
+        let known = entries
+            .iter()
+            .filter(|entry| fields.contains(&entry.key.as_str()))
+            .collect();
+        self.visit_entries(known, name, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'a>>(
@@ -298,7 +247,7 @@ impl<'a> de::Deserializer<'a> for Decoder<'a> {
         let (name, content) = match &self.node.value {
             Value::Scalar { text, .. } if !self.node.is_null() => (text.as_str(), None),
             Value::Map(entries) => match entries.as_slice() {
-                [entry] => (entry.key.as_str(), Some(&entry.value)),
+                [entry] => (entry.key.as_str(), Some(entry)),
                 _ => {
                     let message =
                         format!("exactly one of these belongs here: {}", variants.join(", "));
@@ -310,15 +259,12 @@ impl<'a> de::Deserializer<'a> for Decoder<'a> {
                 return Err(self.refuse("F017", message, ""));
             }
         };
-        let (node, path) = (self.node, self.path.clone());
-        visitor
-            .visit_enum(Variant {
-                name,
-                known: variants,
-                content,
-                above: self,
-            })
-            .map_err(|error: Refused| error.at(node, &path))
+        visitor.visit_enum(Variant {
+            name,
+            known: variants,
+            content,
+            above: self,
+        })
     }
 
     fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Refused> {
@@ -328,137 +274,5 @@ impl<'a> de::Deserializer<'a> for Decoder<'a> {
     forward_to_deserialize_any! {
         <W: Visitor<'a>>
         i8 i16 i32 i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
-    }
-}
-
-struct Entries<'a> {
-    rest: std::vec::IntoIter<&'a Entry>,
-    value: Option<&'a Entry>,
-    above: Decoder<'a>,
-}
-
-impl<'a> MapAccess<'a> for Entries<'a> {
-    type Error = Refused;
-
-    fn next_key_seed<K: DeserializeSeed<'a>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Refused> {
-        self.value = self.rest.next();
-        let Some(entry) = self.value else {
-            return Ok(None);
-        };
-        let key: StrDeserializer<'_, Refused> = entry.key.as_str().into_deserializer();
-        let path = self.above.path.field(&entry.key);
-        seed.deserialize(key).map(Some).map_err(|mut error| {
-            error.place.get_or_insert((path, entry.key_span));
-            error
-        })
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Refused> {
-        let Some(entry) = self.value.take() else {
-            return Err(de::Error::custom("a value without a name"));
-        };
-        let path = self.above.path.field(&entry.key);
-        seed.deserialize(Decoder::new(&entry.value, path.clone(), self.above.sink))
-            .map_err(|error| error.at(&entry.value, &path))
-    }
-}
-
-struct Items<'a> {
-    rest: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
-    above: Decoder<'a>,
-}
-
-impl<'a> SeqAccess<'a> for Items<'a> {
-    type Error = Refused;
-
-    fn next_element_seed<T: DeserializeSeed<'a>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Refused> {
-        let Some((position, node)) = self.rest.next() else {
-            return Ok(None);
-        };
-        let path = self.above.path.item(position);
-        seed.deserialize(Decoder::new(node, path.clone(), self.above.sink))
-            .map(Some)
-            .map_err(|error| error.at(node, &path))
-    }
-}
-
-struct Variant<'a> {
-    name: &'a str,
-    known: &'static [&'static str],
-    content: Option<&'a Node>,
-    above: Decoder<'a>,
-}
-
-impl<'a> EnumAccess<'a> for Variant<'a> {
-    type Error = Refused;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Refused> {
-        let name: StrDeserializer<'_, Refused> = self.name.into_deserializer();
-        match seed.deserialize(name) {
-            Ok(variant) => Ok((variant, self)),
-            Err(mut error) => {
-                let path = &self.above.path;
-                let meant = certain(self.name, self.known.iter().copied());
-                error.fix = meant.map(|meant| {
-                    Box::new(match self.content {
-                        Some(_) => Fix::name(path.field(self.name), meant),
-                        None => Fix::value(path.clone(), meant),
-                    })
-                });
-                Err(error)
-            }
-        }
-    }
-}
-
-impl<'a> Variant<'a> {
-    fn content(&self) -> Result<Decoder<'a>, Refused> {
-        let path = self.above.path.field(self.name);
-        match self.content {
-            Some(node) => Ok(Decoder::new(node, path, self.above.sink)),
-            None => Err(self.above.refuse(
-                "F017",
-                format!("`{}` needs its settings", self.name),
-                &format!("write: {{ {}: {{ … }} }}", self.name),
-            )),
-        }
-    }
-}
-
-impl<'a> VariantAccess<'a> for Variant<'a> {
-    type Error = Refused;
-
-    fn unit_variant(self) -> Result<(), Refused> {
-        match self.content {
-            Some(node) if !node.is_null() => Err(self.above.refuse(
-                "F017",
-                format!("`{}` has no settings", self.name),
-                &format!("write only: {}", self.name),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, Refused> {
-        seed.deserialize(self.content()?)
-    }
-
-    fn tuple_variant<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, Refused> {
-        de::Deserializer::deserialize_seq(self.content()?, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'a>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refused> {
-        de::Deserializer::deserialize_struct(self.content()?, "", fields, visitor)
     }
 }
