@@ -1,0 +1,384 @@
+//! From what is known of Talos machines and their cluster to a lab: shared by the import of
+//! talhelper's file and that of machine configurations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::lab::{
+    Arch, Calico, Cilium, Cluster, Cni, DhcpWord, Disk, DiskRole, Distribution, Endpoint,
+    EndpointName, Flannel, Host, HostAddress, Nic, Node, Patch, Proxy, Role, Taint, Talos,
+};
+use model::name::Name;
+use serde_json::Value;
+
+use crate::draft::Draft;
+use crate::networks::{self, Addresses, Interface, Segments};
+use crate::{ImportError, names};
+
+/// What is known of a node.
+#[derive(Debug)]
+pub(crate) struct NodeFacts {
+    /// Where it stands, for messages.
+    pub(crate) place: String,
+    pub(crate) name: Name,
+    pub(crate) role: Role,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) disk: Option<String>,
+    pub(crate) arch: Arch,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) taints: Option<Vec<Taint>>,
+    pub(crate) extensions: Vec<String>,
+    pub(crate) kernel_args: Vec<String>,
+    pub(crate) patches: Vec<Value>,
+}
+
+/// What is known of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct ClusterFacts {
+    /// The file that it stands in.
+    pub(crate) file: String,
+    pub(crate) name: String,
+    pub(crate) talos: Option<String>,
+    pub(crate) kubernetes: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) pods: Vec<IpNet>,
+    pub(crate) services: Vec<IpNet>,
+    pub(crate) domain: Option<String>,
+    /// `flannel`, `none`, `custom`, or a name out of a manifest's address.
+    pub(crate) cni: Option<String>,
+    pub(crate) no_proxy: bool,
+    pub(crate) sans: Vec<String>,
+    pub(crate) kubeprism: Option<u16>,
+    /// Control planes run workloads.
+    pub(crate) untainted: bool,
+    pub(crate) patches: Vec<Value>,
+}
+
+/// The lab of a cluster and its nodes.
+pub(crate) fn assemble(
+    mut cluster: ClusterFacts,
+    nodes: Vec<NodeFacts>,
+) -> Result<Draft, ImportError> {
+    let name = names::name(&cluster.name).ok_or_else(|| ImportError::Missing {
+        place: format!("{}: the cluster's name", cluster.file),
+    })?;
+    let mut draft = Draft::new(name.clone());
+    if name.as_str() != cluster.name {
+        draft.derived(format!(
+            "the name {name}: the cluster's own is no name of a lab"
+        ));
+    }
+    let mut segments = Segments::default();
+    for interface in nodes.iter().flat_map(|node| &node.interfaces) {
+        segments.add(interface);
+    }
+    for node in &nodes {
+        if let Some(range) = node.address.and_then(|address| segments.cover(address)) {
+            draft.derived(format!(
+                "the range {range}: no prefix is written for {}",
+                node.name
+            ));
+        }
+    }
+    segments.place(&mut draft);
+    let vips: BTreeSet<IpAddr> = nodes
+        .iter()
+        .flat_map(|node| &node.interfaces)
+        .filter_map(|interface| interface.vip)
+        .collect();
+    let shared = shared_extensions(&mut draft, &nodes);
+    place_cluster(&mut draft, &name, &mut cluster, &nodes, &vips, shared)?;
+    draft.derived(format!(
+        "{} hosts, one for each node and of its name: the file knows nodes only. Where a node is a virtual machine, name its host and add vm:",
+        nodes.len()
+    ));
+    for node in nodes {
+        place_node(&mut draft, &name, node, cluster.untainted)?;
+    }
+    Ok(draft)
+}
+
+/// Extensions and kernel arguments that all nodes have. The others are told: a lab has them for
+/// a whole cluster.
+fn shared_extensions(draft: &mut Draft, nodes: &[NodeFacts]) -> (Vec<String>, Vec<String>) {
+    let mut common = |of: fn(&NodeFacts) -> &Vec<String>, what: &str| {
+        let first = nodes.first().map(of).cloned().unwrap_or_default();
+        let all: Vec<String> = first
+            .into_iter()
+            .filter(|one| nodes.iter().all(|node| of(node).contains(one)))
+            .collect();
+        for node in nodes {
+            let more: Vec<&str> = of(node)
+                .iter()
+                .filter(|one| !all.contains(one))
+                .map(String::as_str)
+                .collect();
+            if !more.is_empty() {
+                draft.unplaced(
+                    &format!("{}.{what}", node.place),
+                    format!("only on this node: {}", more.join(", ")),
+                );
+            }
+        }
+        all
+    };
+    let extensions = common(|node| &node.extensions, "extensions");
+    let kernel_args = common(|node| &node.kernel_args, "kernel-args");
+    (extensions, kernel_args)
+}
+
+fn place_cluster(
+    draft: &mut Draft,
+    name: &Name,
+    facts: &mut ClusterFacts,
+    nodes: &[NodeFacts],
+    vips: &BTreeSet<IpAddr>,
+    (extensions, kernel_args): (Vec<String>, Vec<String>),
+) -> Result<(), ImportError> {
+    let mut version = |found: Option<String>, what: &str| {
+        found.map_or_else(
+            || {
+                draft.derived(format!(
+                    "{what} latest: no version is written; write the one that runs"
+                ));
+                "latest".to_owned()
+            },
+            |text| names::version(&text),
+        )
+    };
+    let talos = Talos {
+        version: version(facts.talos.take(), "Talos"),
+        kubernetes: version(facts.kubernetes.take(), "Kubernetes"),
+        extensions,
+        kernel_args,
+        kubeprism: facts.kubeprism,
+        contract: None,
+        talosctl: None,
+    };
+    // Talos' own defaults (its package constants, DefaultIPv4PodNet and DefaultIPv4ServiceNet).
+    let pods = range(draft, &facts.pods, "pods", "10.244.0.0/16", &facts.file)?;
+    let services = range(
+        draft,
+        &facts.services,
+        "services",
+        "10.96.0.0/12",
+        &facts.file,
+    )?;
+    let endpoint = endpoint(draft, facts, nodes, vips);
+    let cni = cni(draft, facts);
+    let patches = std::mem::take(&mut facts.patches);
+    let cluster = Cluster {
+        distribution: Distribution::Talos(talos),
+        endpoint,
+        pods,
+        pods_per_node: None,
+        services,
+        dns: None,
+        api_service: None,
+        domain: facts
+            .domain
+            .take()
+            .unwrap_or_else(|| "cluster.local".to_owned()),
+        cni,
+        proxy: facts.no_proxy.then_some(Proxy::None),
+        network: None,
+        sans: std::mem::take(&mut facts.sans),
+        certificates: None,
+        oidc: None,
+        patches: patches.into_iter().map(Patch::Talos).collect(),
+    };
+    draft.took(format!("the cluster {name}"));
+    draft.lab.clusters.insert(name.clone(), cluster);
+    Ok(())
+}
+
+fn range(
+    draft: &mut Draft,
+    found: &[IpNet],
+    what: &str,
+    default: &str,
+    file: &str,
+) -> Result<model::dual::Dual<IpNet>, ImportError> {
+    if let Some(ranges) = networks::dual(found) {
+        for more in found
+            .iter()
+            .filter(|one| ranges.iter().all(|range| range != **one))
+        {
+            draft.unplaced(
+                &format!("{file}: {what}"),
+                format!("a further range: {more}"),
+            );
+        }
+        return Ok(ranges);
+    }
+    draft.derived(format!(
+        "{what} {default}: Talos' default, as none is written"
+    ));
+    let range = default.parse().map_err(|_| ImportError::Missing {
+        place: format!("{file}: {what}"),
+    })?;
+    Ok(model::dual::Dual::one(range))
+}
+
+fn endpoint(
+    draft: &mut Draft,
+    facts: &mut ClusterFacts,
+    nodes: &[NodeFacts],
+    vips: &BTreeSet<IpAddr>,
+) -> Option<Endpoint> {
+    let place = format!("{}: endpoint", facts.file);
+    let url = facts.endpoint.take();
+    let (host, port) = url.as_deref().map(names::host_and_port).unwrap_or_default();
+    if let Some(port) = port.filter(|port| *port != 6443) {
+        draft.unplaced(&place, format!("its port {port}: Steading uses 6443"));
+    }
+    let address: Option<IpAddr> = host.parse().ok();
+    for vip in vips
+        .iter()
+        .filter(|vip| address.is_some_and(|a| a != **vip))
+    {
+        draft.unplaced(&place, format!("a further shared address: {vip}"));
+    }
+    match address {
+        Some(address) => {
+            let node = nodes.iter().find(|node| {
+                let all = node.interfaces.iter().flat_map(|i| &i.addresses);
+                node.address == Some(address) || all.map(IpNet::addr).any(|a| a == address)
+            });
+            Some(node.map_or(Endpoint::Vip(address), |node| {
+                Endpoint::Node(node.name.clone())
+            }))
+        }
+        None if host.is_empty() => vips.first().map(|vip| Endpoint::Vip(*vip)),
+        None => Some(Endpoint::Dns(EndpointName {
+            name: host,
+            network: None,
+            address: vips.first().copied(),
+        })),
+    }
+}
+
+fn cni(draft: &mut Draft, facts: &ClusterFacts) -> Cni {
+    let word = facts.cni.as_deref().unwrap_or("flannel");
+    if word.contains("flannel") || word.contains("canal") {
+        return Cni::Flannel(Flannel::default());
+    }
+    if word.contains("calico") {
+        return Cni::Calico(Calico {
+            controllers: true,
+            ..Calico::default()
+        });
+    }
+    if !word.contains("cilium") {
+        let text = "cilium: the file leaves the pod network to somebody else and does not say to whom; write the one that runs";
+        draft.derived(text);
+        draft.unplaced(&format!("{}: the pod network", facts.file), text);
+    }
+    Cni::Cilium(Cilium {
+        masquerade_v6: true,
+        ..Cilium::default()
+    })
+}
+
+fn place_node(
+    draft: &mut Draft,
+    cluster: &Name,
+    facts: NodeFacts,
+    untainted: bool,
+) -> Result<(), ImportError> {
+    if draft.lab.nodes.contains_key(&facts.name) {
+        return Err(ImportError::Twice { place: facts.place });
+    }
+    let all: Vec<IpAddr> = facts
+        .interfaces
+        .iter()
+        .flat_map(|i| &i.addresses)
+        .map(IpNet::addr)
+        .collect();
+    let Addresses {
+        own: address,
+        further: addresses,
+        beyond,
+    } = networks::addresses(draft, facts.address, &all);
+    for address in beyond {
+        draft.unplaced(
+            &format!("{}.addresses", facts.place),
+            format!("a further address: {address}"),
+        );
+    }
+    let mut host = Host {
+        arch: facts.arch,
+        ..Host::default()
+    };
+    if let Some(device) = facts.disk {
+        host.disks
+            .insert(names::known("system"), system_disk(device));
+    }
+    let main = facts
+        .address
+        .and_then(|a| draft.lab.network_of(a))
+        .map(|(name, _)| name.clone());
+    for (position, interface) in facts.interfaces.iter().enumerate() {
+        // A VLAN is no interface of its own: its network says what carries it.
+        if interface.vlan.is_none() {
+            let of = interface.addresses.first().map(IpNet::addr);
+            let network = of
+                .and_then(|a| draft.lab.network_of(a))
+                .map(|(name, _)| name.clone());
+            let network = network.or_else(|| main.clone().filter(|_| interface.dhcp));
+            if let (true, Some(network)) = (interface.dhcp, &network) {
+                host.addresses
+                    .insert(network.clone(), HostAddress::Dhcp(DhcpWord::Dhcp));
+            }
+            nic(&mut host, interface, position, network);
+        }
+    }
+    let taints = match (facts.taints, facts.role) {
+        (Some(taints), _) => Some(taints),
+        (None, Role::ControlPlane) if untainted => Some(Vec::new()),
+        (None, _) => None,
+    };
+    let node = Node {
+        cluster: cluster.clone(),
+        role: facts.role,
+        on: facts.name.clone(),
+        container: None,
+        vm: None,
+        address,
+        addresses,
+        labels: facts.labels,
+        taints,
+        patches: facts.patches.into_iter().map(Patch::Talos).collect(),
+    };
+    draft.took(format!("the node {}", facts.name));
+    draft.lab.hosts.insert(facts.name.clone(), host);
+    draft.lab.nodes.insert(facts.name, node);
+    Ok(())
+}
+
+fn system_disk(device: String) -> Disk {
+    Disk {
+        device: Some(device),
+        roles: vec![DiskRole::System],
+        ..Disk::default()
+    }
+}
+
+fn nic(host: &mut Host, interface: &Interface, position: usize, network: Option<Name>) {
+    if interface.name.is_none() && interface.mac.is_none() {
+        return;
+    }
+    let wanted = interface.name.as_deref().and_then(names::name);
+    let wanted = wanted.or_else(|| names::name(&format!("nic-{}", position + 1)));
+    let name = names::free(&wanted.unwrap_or_else(|| names::known("nic")), |name| {
+        host.nics.contains_key(name)
+    });
+    let nic = Nic {
+        mac: interface.mac,
+        network,
+        ..Nic::default()
+    };
+    host.nics.insert(name, nic);
+}
