@@ -7,6 +7,7 @@ use model::name::Name;
 use serde_json::Value;
 
 use crate::fields::Fields;
+use crate::secrecy::Taken;
 use crate::{Imported, Report, names, secrecy, yaml};
 
 /// A place longer than this is cut: it is the name of a note.
@@ -86,10 +87,26 @@ impl Draft {
 
     /// A value without its secrets, which are told; `None` where nothing is left.
     pub(crate) fn without_secrets(&mut self, place: &str, value: Value) -> Option<Value> {
-        let mut left_out = Vec::new();
-        let kept = secrecy::strip(value, place, &mut left_out).and_then(tidy);
-        for place in &left_out {
+        self.strip(place, value, Taken::default())
+    }
+
+    /// The same for a value that is used as it is: items of lists that are no use without their
+    /// secrets become notes.
+    pub(crate) fn usable(&mut self, place: &str, value: Value) -> Option<Value> {
+        let taken = Taken {
+            halves: Some(Vec::new()),
+            ..Taken::default()
+        };
+        self.strip(place, value, taken)
+    }
+
+    fn strip(&mut self, place: &str, value: Value, mut taken: Taken) -> Option<Value> {
+        let kept = secrecy::strip(value, place, &mut taken).and_then(tidy);
+        for place in &taken.secrets {
             self.left_out(place);
+        }
+        for (place, half) in taken.halves.into_iter().flatten() {
+            self.unplaced(&place, yaml::write(&half).trim_end());
         }
         kept
     }

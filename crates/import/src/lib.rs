@@ -14,6 +14,7 @@ mod document;
 mod draft;
 mod error;
 mod fields;
+mod flux;
 mod interfaces;
 mod machines;
 mod names;
@@ -103,4 +104,13 @@ pub fn talhelper_names(text: &str) -> Vec<String> {
 pub fn talos(files: &Files) -> Result<Imported, ImportError> {
     document::bounded(files)?;
     talos::import(files)
+}
+
+/// Components and apps out of a Flux repository: a part of a lab.
+///
+/// # Errors
+/// [`ImportError`], where there are none or they are not what Flux reads.
+pub fn flux(files: &Files) -> Result<Imported, ImportError> {
+    document::bounded(files)?;
+    flux::import(files)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::draft::{Draft, tidy};
+use crate::draft::Draft;
 use crate::machines::{ClusterFacts, NodeFacts};
 use model::lab::{Patch, Role};
 
@@ -88,7 +88,7 @@ fn clean(draft: &mut Draft, place: &str, patches: &mut Vec<Patch>) {
             continue;
         };
         let place = format!("{place}[{position}]");
-        let kept = draft.without_secrets(&place, value).and_then(tidy);
+        let kept = draft.usable(&place, value);
         patches.extend(kept.map(Patch::Talos));
     }
 }

@@ -100,29 +100,33 @@ const MARKS: [&str; 12] = [
     "PRIVATE KEY-----",
 ];
 
-/// What is put in place of nothing: whether the value was left out is told by its place.
-pub(crate) fn strip(value: Value, place: &str, left_out: &mut Vec<String>) -> Option<Value> {
-    below(value, place, "", false, left_out)
+/// What was taken out of a value.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// The places of what may be secrets.
+    pub(crate) secrets: Vec<String>,
+    /// Items of lists that lost something, so that what is left of them is no use where they
+    /// stood; only asked for where the value is used, not where it is only kept.
+    pub(crate) halves: Option<Vec<(String, Value)>>,
 }
 
-fn below(
-    value: Value,
-    place: &str,
-    key: &str,
-    secret: bool,
-    left_out: &mut Vec<String>,
-) -> Option<Value> {
+/// A value without what may be secrets; `None` where nothing is left.
+pub(crate) fn strip(value: Value, place: &str, taken: &mut Taken) -> Option<Value> {
+    below(value, place, "", false, taken)
+}
+
+fn below(value: Value, place: &str, key: &str, secret: bool, taken: &mut Taken) -> Option<Value> {
     match value {
         Value::String(text) => {
             let hidden = !is_reference(&text) && (secret || looks_secret(&text));
             if hidden && !text.is_empty() {
-                left_out.push(place.to_owned());
+                taken.secrets.push(place.to_owned());
                 return None;
             }
             Some(Value::String(text))
         }
         Value::Number(_) if secret => {
-            left_out.push(place.to_owned());
+            taken.secrets.push(place.to_owned());
             None
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => Some(value),
@@ -131,11 +135,27 @@ fn below(
                 .into_iter()
                 .enumerate()
                 .filter_map(|(position, item)| {
-                    below(item, &format!("{place}[{position}]"), key, secret, left_out)
+                    let place = format!("{place}[{position}]");
+                    let before = taken.secrets.len();
+                    let kept = below(item, &place, key, secret, taken)?;
+                    let half = taken.secrets.len() > before && kept.is_object();
+                    match &mut taken.halves {
+                        Some(halves) if half => {
+                            halves.push((place, kept));
+                            None
+                        }
+                        _ => Some(kept),
+                    }
                 });
-            Some(Value::Array(kept.collect()))
+            let kept: Vec<Value> = kept.collect();
+            (!had || !kept.is_empty()).then_some(Value::Array(kept))
         }
-        Value::Object(map) => Some(Value::Object(fields(map, place, key, secret, left_out))),
+        Value::Object(map) => {
+            let had = !map.is_empty();
+            let kept = fields(map, place, key, secret, taken);
+            // What became empty says nothing any more.
+            (!had || !kept.is_empty()).then_some(Value::Object(kept))
+        }
     }
 }
 
@@ -144,7 +164,7 @@ fn fields(
     place: &str,
     above: &str,
     secret: bool,
-    left_out: &mut Vec<String>,
+    taken: &mut Taken,
 ) -> Map<String, Value> {
     let named = ["name", "path", "key", "header"].iter().any(|field| {
         map.get(*field)
@@ -157,10 +177,15 @@ fn fields(
         .iter()
         .any(|field| map.contains_key(*field));
     let object = map.get("kind").and_then(Value::as_str) == Some("Secret");
+    let dot = if place.is_empty() || place.ends_with(": ") {
+        ""
+    } else {
+        "."
+    };
     let mut kept = Map::new();
     for (key, value) in map {
         let short: String = key.chars().take(100).collect();
-        let inside = format!("{place}.{short}");
+        let inside = format!("{place}{dot}{short}");
         let hidden = match key.as_str() {
             "value" | "values" if named => true,
             "key" if certificate || authority => true,
@@ -169,7 +194,7 @@ fn fields(
             _ if secret => !POINTERS.contains(&plain(&key).as_str()),
             _ => is_secret_word(&key),
         };
-        if let Some(value) = below(value, &inside, &key, hidden, left_out) {
+        if let Some(value) = below(value, &inside, &key, hidden, taken) {
             kept.insert(key, value);
         }
     }
@@ -281,7 +306,7 @@ mod tests {
             "encrypted": { "token": "ENC[AES256_GCM,data:abc]" },
             "text": "a=1\nTOKEN=PLAIN\n", "tokens": ["PLAIN", 7]
         });
-        let mut left_out = Vec::new();
+        let mut left_out = Taken::default();
         let kept = strip(value, "f", &mut left_out).unwrap();
         assert!(!kept.to_string().contains("PLAIN"), "{kept}");
         assert_eq!(
@@ -292,7 +317,7 @@ mod tests {
         assert_eq!(kept["args"], json!(["--v=2", "--token-file=/run/token"]));
         assert_eq!(kept["password"], "${TOKEN}");
         assert_eq!(kept["existingSecret"], "grafana");
-        assert_eq!(left_out.len(), 10, "{left_out:?}");
+        assert_eq!(left_out.secrets.len(), 10, "{left_out:?}");
     }
 
     #[test]

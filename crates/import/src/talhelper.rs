@@ -17,22 +17,15 @@ use environment::Environment;
 use patches::Reader;
 
 /// The files that a `talconfig.yaml` names by `@`, and those that talhelper looks for beside it.
+/// Of a text that cannot be read only the latter: the import itself will say why.
 pub(crate) fn names(text: &str) -> Vec<String> {
     let mut names: Vec<String> = environment::FILES.iter().map(ToString::to_string).collect();
-    for line in text.lines() {
-        let Some((_, rest)) = line.split_once('@') else {
-            continue;
-        };
-        let before = line.split('@').next().unwrap_or_default();
-        let begins = before
-            .trim_start_matches([' ', '-'])
-            .trim_matches(['"', '\''])
-            .is_empty();
-        let name = rest.trim().trim_end_matches(['"', '\'']);
-        if begins && !name.is_empty() {
-            names.push(clean(name));
-        }
+    let mut leaves = Vec::new();
+    for document in document::yaml("talconfig.yaml", text).unwrap_or_default() {
+        environment::collect(&document, "", &mut leaves);
     }
+    let named = leaves.iter().filter_map(|(_, text)| text.strip_prefix('@'));
+    names.extend(named.map(clean));
     names.sort();
     names.dedup();
     names
