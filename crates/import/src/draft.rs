@@ -111,15 +111,6 @@ impl Draft {
         kept
     }
 
-    /// Keeps a value that was not understood.
-    pub(crate) fn leftover(&mut self, place: &str, value: Value) {
-        match self.without_secrets(place, value) {
-            None => {}
-            Some(Value::String(text)) => self.unplaced(place, text),
-            Some(value) => self.unplaced(place, yaml::write(&value).trim_end()),
-        }
-    }
-
     /// Keeps all fields that nobody took.
     pub(crate) fn rest(&mut self, fields: Fields) {
         let places: Vec<String> = fields_of(&fields);

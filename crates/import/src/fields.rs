@@ -189,6 +189,19 @@ impl Fields {
         self.map.keys().cloned().collect()
     }
 
+    /// The names of those that nobody took yet and that hold something.
+    pub(crate) fn filled(&self) -> Vec<&str> {
+        let holds = |value: &Value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(map) => !map.is_empty(),
+            Value::Bool(true) | Value::Number(_) => true,
+        };
+        let filled = self.map.iter().filter(|(_, value)| holds(value));
+        filled.map(|(key, _)| key.as_str()).collect()
+    }
+
     /// What nobody took.
     pub(crate) fn rest(self) -> Map<String, Value> {
         self.map

@@ -60,7 +60,10 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
             ("Secret", _) => secret(&mut draft, file, fields)?,
             _ => {
                 let name = fields.fields("metadata")?.text("name")?.unwrap_or_default();
-                plain.entry(folder(file)).or_default().insert(format!("{kind} {name}"));
+                plain
+                    .entry(folder(file))
+                    .or_default()
+                    .insert(format!("{kind} {name}"));
             }
         }
     }
@@ -79,15 +82,21 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
 }
 
 fn folder(file: &str) -> String {
-    file.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned())
+    file.rsplit_once('/')
+        .map_or(String::new(), |(folder, _)| folder.to_owned())
 }
 
 /// Objects that are no release: an app of their folder, or a note where releases stand there too.
 fn manifests(draft: &mut Draft, folder: &str, objects: &BTreeSet<String>, released: bool) {
     let all: Vec<&str> = objects.iter().map(String::as_str).collect();
     let all = all.join(", ");
-    let name = folder.rsplit('/').find(|part| !matches!(*part, "app" | "base" | "manifests" | "config"));
-    match name.and_then(names::name).filter(|_| !released && !folder.is_empty()) {
+    let name = folder
+        .rsplit('/')
+        .find(|part| !matches!(*part, "app" | "base" | "manifests" | "config"));
+    match name
+        .and_then(names::name)
+        .filter(|_| !released && !folder.is_empty())
+    {
         Some(wanted) => {
             let name = names::free(&wanted, |name| {
                 draft.lab.apps.contains_key(name) || draft.lab.components.contains_key(name)
@@ -101,8 +110,15 @@ fn manifests(draft: &mut Draft, folder: &str, objects: &BTreeSet<String>, releas
             draft.lab.apps.insert(name, app);
         }
         None => {
-            let place = if folder.is_empty() { "the top folder" } else { folder };
-            draft.unplaced(place, format!("objects beside releases, which stay where they are: {all}"));
+            let place = if folder.is_empty() {
+                "the top folder"
+            } else {
+                folder
+            };
+            draft.unplaced(
+                place,
+                format!("objects beside releases, which stay where they are: {all}"),
+            );
         }
     }
 }
@@ -114,8 +130,15 @@ fn kustomization(draft: &mut Draft, mut fields: Fields) -> Result<(), ImportErro
     let path = spec.text("path")?.unwrap_or_default();
     draft.took(format!("the kustomization {name}: what lies in {path}"));
     for usual in [
-        "interval", "retryInterval", "timeout", "prune", "wait", "sourceRef", "targetNamespace",
-        "commonMetadata", "force",
+        "interval",
+        "retryInterval",
+        "timeout",
+        "prune",
+        "wait",
+        "sourceRef",
+        "targetNamespace",
+        "commonMetadata",
+        "force",
     ] {
         spec.any(usual);
     }
@@ -141,7 +164,9 @@ fn secret(draft: &mut Draft, file: &str, mut fields: Fields) -> Result<(), Impor
                     rotate: None,
                 };
                 let placed = draft.secret(&format!("{name}-{field}"), reference);
-                draft.took(format!("the secret {placed}, which stays encrypted in {file}"));
+                draft.took(format!(
+                    "the secret {placed}, which stays encrypted in {file}"
+                ));
             } else {
                 draft.left_out(&format!("{file}: {section}.{field}"));
             }

@@ -19,10 +19,12 @@ mod interfaces;
 mod machines;
 mod names;
 mod networks;
+mod nixos;
 mod patch_facts;
 mod secrecy;
 mod talhelper;
 mod talos;
+mod terraform;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -113,4 +115,22 @@ pub fn talos(files: &Files) -> Result<Imported, ImportError> {
 pub fn flux(files: &Files) -> Result<Imported, ImportError> {
     document::bounded(files)?;
     flux::import(files)
+}
+
+/// Cloud machines and their networks out of a Terraform state: a part of a lab.
+///
+/// # Errors
+/// [`ImportError`], where there is none or it is not of version 4.
+pub fn terraform(files: &Files) -> Result<Imported, ImportError> {
+    document::bounded(files)?;
+    terraform::import(files)
+}
+
+/// Hosts out of NixOS configurations, as far as their text tells without being evaluated.
+///
+/// # Errors
+/// [`ImportError`], where no configuration names its host.
+pub fn nixos(files: &Files) -> Result<Imported, ImportError> {
+    document::bounded(files)?;
+    nixos::import(files)
 }

@@ -131,6 +131,7 @@ fn below(value: Value, place: &str, key: &str, secret: bool, taken: &mut Taken) 
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => Some(value),
         Value::Array(items) => {
+            let had = !items.is_empty();
             let kept = items
                 .into_iter()
                 .enumerate()

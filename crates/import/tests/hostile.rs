@@ -5,10 +5,12 @@ use proptest::prelude::*;
 
 type Import = fn(&Files) -> Result<Imported, ImportError>;
 
-const ALL: [(&str, Import); 3] = [
+const ALL: [(&str, Import); 5] = [
     ("talconfig.yaml", import::talhelper),
     ("a.yaml", import::talos),
     ("a.yaml", import::flux),
+    ("a.tfstate", import::terraform),
+    ("a.nix", import::nixos),
 ];
 
 fn run(import: Import, file: &str, text: &str) -> Result<Imported, ImportError> {

@@ -82,7 +82,11 @@ struct Found {
 }
 
 /// Places a release as a component or an app.
-pub(super) fn place(draft: &mut Draft, sources: &Sources, mut fields: Fields) -> Result<(), ImportError> {
+pub(super) fn place(
+    draft: &mut Draft,
+    sources: &Sources,
+    mut fields: Fields,
+) -> Result<(), ImportError> {
     let mut metadata = fields.fields("metadata")?;
     let word = metadata.need("name")?;
     let mut spec = fields.fields("spec")?;
@@ -100,7 +104,9 @@ pub(super) fn place(draft: &mut Draft, sources: &Sources, mut fields: Fields) ->
     });
     let enabled = spec.flag("suspend")? != Some(true);
     let values = spec.any("values").unwrap_or_default();
-    let values = draft.usable(&format!("{place}.values"), values).unwrap_or_default();
+    let values = draft
+        .usable(&format!("{place}.values"), values)
+        .unwrap_or_default();
     let needs = dependencies(draft, &mut spec)?;
     for usual in USUAL {
         spec.any(usual);
@@ -114,7 +120,13 @@ pub(super) fn place(draft: &mut Draft, sources: &Sources, mut fields: Fields) ->
     if let Some(catalog) = catalog {
         if !needs.is_empty() {
             let all: Vec<&str> = needs.iter().map(model::name::Name::as_str).collect();
-            draft.unplaced(&format!("{place}.dependsOn"), format!("it waits for {}: Steading orders components itself", all.join(", ")));
+            draft.unplaced(
+                &format!("{place}.dependsOn"),
+                format!(
+                    "it waits for {}: Steading orders components itself",
+                    all.join(", ")
+                ),
+            );
         }
         draft.took(format!("the component {name}{}", at(version.as_deref())));
         let component = Component {
@@ -129,14 +141,23 @@ pub(super) fn place(draft: &mut Draft, sources: &Sources, mut fields: Fields) ->
         return Ok(());
     }
     let version = version.unwrap_or_else(|| {
-        draft.derived(format!("the newest version of the chart of {name}: none is written"));
+        draft.derived(format!(
+            "the newest version of the chart of {name}: none is written"
+        ));
         "*".to_owned()
     });
     let repository = found.repository.unwrap_or_else(|| {
-        draft.unplaced(&format!("{place}.chart"), "its source is not in these files; write its repository");
+        draft.unplaced(
+            &format!("{place}.chart"),
+            "its source is not in these files; write its repository",
+        );
         "unknown".to_owned()
     });
-    draft.took(format!("the app {name}, the chart {}{}", found.chart, at(Some(&version))));
+    draft.took(format!(
+        "the app {name}, the chart {}{}",
+        found.chart,
+        at(Some(&version))
+    ));
     let app = App {
         namespace,
         chart: Some(Chart {
@@ -162,7 +183,9 @@ fn chart(sources: &Sources, spec: &mut Fields) -> Result<Found, ImportError> {
     let mut chart = spec.fields("chart")?;
     let mut inner = chart.fields("spec")?;
     if let Some(name) = reference.text("name")? {
-        let kind = reference.text("kind")?.unwrap_or_else(|| "OCIRepository".to_owned());
+        let kind = reference
+            .text("kind")?
+            .unwrap_or_else(|| "OCIRepository".to_owned());
         let source = sources.find(&kind, &name);
         let url = source.map_or(name.as_str(), |source| source.url.as_str());
         let (repository, chart) = url.rsplit_once('/').unwrap_or(("", url));
@@ -190,7 +213,10 @@ fn chart(sources: &Sources, spec: &mut Fields) -> Result<Found, ImportError> {
     })
 }
 
-fn dependencies(draft: &mut Draft, spec: &mut Fields) -> Result<Vec<model::name::Name>, ImportError> {
+fn dependencies(
+    draft: &mut Draft,
+    spec: &mut Fields,
+) -> Result<Vec<model::name::Name>, ImportError> {
     let mut needs = Vec::new();
     for mut one in spec.each("dependsOn")? {
         let name = one.text("name")?;
@@ -208,6 +234,10 @@ mod tests {
     #[test]
     fn the_list_is_in_order_and_its_names_are_names() {
         assert!(SERVICES.is_sorted());
-        assert!(SERVICES.iter().all(|name| crate::names::name(name).unwrap().as_str() == *name));
+        assert!(
+            SERVICES
+                .iter()
+                .all(|name| crate::names::name(name).unwrap().as_str() == *name)
+        );
     }
 }

@@ -27,7 +27,10 @@ impl Sources {
     /// Adds a source; gives back what is none.
     pub(super) fn add(&mut self, mut fields: Fields) -> Result<Option<Fields>, ImportError> {
         let kind = fields.text("kind")?.unwrap_or_default();
-        if !matches!(kind.as_str(), "HelmRepository" | "OCIRepository" | "GitRepository") {
+        if !matches!(
+            kind.as_str(),
+            "HelmRepository" | "OCIRepository" | "GitRepository"
+        ) {
             fields.put("kind", kind.into());
             return Ok(Some(fields));
         }
@@ -36,7 +39,9 @@ impl Sources {
         let url = spec.need("url")?;
         // A password in the address is no part of where it is.
         let url = match (url.split_once("://"), url.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) if kind != "GitRepository" => format!("{scheme}://{host}"),
+            (Some((scheme, _)), Some((_, host))) if crate::secrecy::looks_secret(&url) => {
+                format!("{scheme}://{host}")
+            }
             _ => url,
         };
         let mut reference = spec.fields("ref")?;
@@ -72,8 +77,13 @@ impl Sources {
         }
         let used = self.used.into_inner();
         for ((kind, name), source) in self.all {
-            if !used.contains(&(kind.clone(), name.clone())) && !crate::secrecy::looks_secret(&source.url) {
-                draft.unplaced(&format!("{kind} {name}"), format!("no release uses it: {}", source.url));
+            if !used.contains(&(kind.clone(), name.clone()))
+                && !crate::secrecy::looks_secret(&source.url)
+            {
+                draft.unplaced(
+                    &format!("{kind} {name}"),
+                    format!("no release uses it: {}", source.url),
+                );
             }
         }
     }
