@@ -172,6 +172,21 @@ pub(crate) enum ImportFrom {
         /// The folder
         dir: PathBuf,
     },
+    /// A Flux repository: its components and apps, a part of a lab
+    Flux {
+        /// The folder
+        dir: PathBuf,
+    },
+    /// A Terraform state: cloud machines and their networks, a part of a lab
+    Terraform {
+        /// The state, as `terraform state pull` prints it
+        state: PathBuf,
+    },
+    /// NixOS configurations, as far as their text tells without evaluation
+    Nixos {
+        /// The folder
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -17,20 +17,23 @@ use scan::Setting;
 
 /// The settings of a machine, with the files that they stand in.
 #[derive(Debug, Default)]
-pub(crate) struct Machine {
-    pub(crate) file: String,
+struct Machine {
+    file: String,
     settings: Vec<(String, Setting, bool)>,
 }
 
 impl Machine {
     /// The setting of that path; it counts as read. One that holds without a condition comes
     /// before the others.
-    pub(crate) fn take(&mut self, path: &str) -> Option<Setting> {
+    fn take(&mut self, path: &str) -> Option<Setting> {
         let mut found: Option<Setting> = None;
         for (_, setting, read) in &mut self.settings {
             if setting.dotted() == path {
                 *read = true;
-                if found.as_ref().is_none_or(|known| known.conditional && !setting.conditional) {
+                if found
+                    .as_ref()
+                    .is_none_or(|known| known.conditional && !setting.conditional)
+                {
                     found = Some(setting.clone());
                 }
             }
@@ -39,18 +42,18 @@ impl Machine {
     }
 
     /// The text of a setting.
-    pub(crate) fn text(&mut self, path: &str) -> Option<String> {
+    fn text(&mut self, path: &str) -> Option<String> {
         self.take(path)?.text().map(str::to_owned)
     }
 
     /// Whether something is switched on.
-    pub(crate) fn on(&mut self, path: &str) -> bool {
+    fn on(&mut self, path: &str) -> bool {
         self.text(path).as_deref() == Some("true")
     }
 
     /// The settings below a path, which count as read: what stands between it and `end`, and the
     /// setting.
-    pub(crate) fn between(&mut self, start: &[&str], end: &[&str]) -> Vec<(String, Setting)> {
+    fn between(&mut self, start: &[&str], end: &[&str]) -> Vec<(String, Setting)> {
         let mut found = Vec::new();
         for (_, setting, read) in &mut self.settings {
             let path: Vec<&str> = setting.path.iter().map(String::as_str).collect();
@@ -74,7 +77,11 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     }
     let named: Vec<&String> = read
         .iter()
-        .filter(|(_, settings)| settings.iter().any(|one| one.dotted() == "networking.hostName"))
+        .filter(|(_, settings)| {
+            settings
+                .iter()
+                .any(|one| one.dotted() == "networking.hostName")
+        })
         .map(|(file, _)| *file)
         .collect();
     if named.is_empty() {
@@ -93,12 +100,18 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     for (file, settings) in &read {
         match owner(file, &named) {
             Some(position) => {
-                let settings = settings.iter().map(|one| ((*file).clone(), one.clone(), false));
+                let settings = settings
+                    .iter()
+                    .map(|one| ((*file).clone(), one.clone(), false));
                 if let Some(machine) = machines.get_mut(position) {
                     machine.settings.extend(settings);
                 }
             }
-            None => nobodys.extend(settings.iter().map(|one| ((*file).clone(), one.clone(), false))),
+            None => nobodys.extend(
+                settings
+                    .iter()
+                    .map(|one| ((*file).clone(), one.clone(), false)),
+            ),
         }
     }
     let mut members = Vec::new();
@@ -120,10 +133,9 @@ fn owner(file: &String, named: &[&String]) -> Option<usize> {
         return Some(position);
     }
     let folder = |file: &str| file.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-    let mut near = named
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| named.len() == 1 || (folder(one).is_some() && folder(one) == folder(file)));
+    let mut near = named.iter().enumerate().filter(|(_, one)| {
+        named.len() == 1 || (folder(one).is_some() && folder(one) == folder(file))
+    });
     match (near.next(), near.next()) {
         (Some((position, _)), None) => Some(position),
         _ => None,
@@ -138,13 +150,20 @@ fn unread(draft: &mut Draft, settings: Vec<(String, Setting, bool)>) {
         // Names may be anything in quotes; long ones are texts.
         path = path.chars().take(120).collect();
         let known = by_file.entry(file).or_default();
-        if !read && !path.is_empty() && !crate::secrecy::looks_secret(&path) && !known.contains(&path) {
+        if !read
+            && !path.is_empty()
+            && !crate::secrecy::looks_secret(&path)
+            && !known.contains(&path)
+        {
             known.push(path);
         }
     }
     for (file, paths) in by_file {
         if !paths.is_empty() {
-            draft.unplaced(&file, format!("settings that were not read: {}", paths.join(", ")));
+            draft.unplaced(
+                &file,
+                format!("settings that were not read: {}", paths.join(", ")),
+            );
         }
     }
 }

@@ -52,9 +52,15 @@ const WORKER: &str = r#"
 fn configurations_of_nixos_become_hosts() {
     let files: Files = [
         ("hosts/plane/default.nix", PLANE),
-        ("hosts/plane/hardware.nix", "{ nixpkgs.hostPlatform = \"x86_64-linux\"; boot.loader.grub.device = \"/dev/sda\"; }"),
+        (
+            "hosts/plane/hardware.nix",
+            "{ nixpkgs.hostPlatform = \"x86_64-linux\"; boot.loader.grub.device = \"/dev/sda\"; }",
+        ),
         ("hosts/worker/default.nix", WORKER),
-        ("common.nix", "{ time.timeZone = \"UTC\"; services.foo.apiKey = \"PLAIN-06\"; }"),
+        (
+            "common.nix",
+            "{ time.timeZone = \"UTC\"; services.foo.apiKey = \"PLAIN-06\"; }",
+        ),
     ]
     .map(|(file, text)| (file.to_owned(), text.to_owned()))
     .into();

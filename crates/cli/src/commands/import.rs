@@ -48,6 +48,13 @@ fn read(from: &ImportFrom) -> anyhow::Result<(Imported, PathBuf)> {
     let yaml: &[&str] = &["yaml", "yml"];
     Ok(match from {
         ImportFrom::Talhelper { file } => (import::talhelper(&beside(file)?)?, file.clone()),
+        ImportFrom::Flux { dir } => (import::flux(&below(dir, yaml)?)?, dir.clone()),
+        ImportFrom::Terraform { state } => {
+            let name = state.display().to_string();
+            let files = BTreeMap::from([(name, one(state)?)]);
+            (import::terraform(&files)?, state.clone())
+        }
+        ImportFrom::Nixos { dir } => (import::nixos(&below(dir, &["nix"])?)?, dir.clone()),
         ImportFrom::Talos { dir } => (import::talos(&below(dir, yaml)?)?, dir.clone()),
     })
 }

@@ -1,6 +1,8 @@
 //! A release of a chart.
 
 use model::lab::{App, Chart, Component};
+use model::name::Name;
+use serde_json::Value;
 
 use super::source::Sources;
 use crate::draft::Draft;
@@ -114,32 +116,58 @@ pub(super) fn place(
     draft.rest(spec);
     fields.any("status");
     draft.rest(fields);
-    let namespace = namespace.as_deref().and_then(names::name);
-    let catalog = names::name(&found.chart).filter(|_| SERVICES.contains(&found.chart.as_str()));
-    let version = found.version.map(|text| names::version(&text));
-    if let Some(catalog) = catalog {
-        if !needs.is_empty() {
-            let all: Vec<&str> = needs.iter().map(model::name::Name::as_str).collect();
-            draft.unplaced(
-                &format!("{place}.dependsOn"),
-                format!(
-                    "it waits for {}: Steading orders components itself",
-                    all.join(", ")
-                ),
-            );
-        }
-        draft.took(format!("the component {name}{}", at(version.as_deref())));
-        let component = Component {
-            catalog: Some(catalog).filter(|catalog| *catalog != name),
-            namespace,
-            version,
-            enabled,
-            values,
-            ..Component::default()
-        };
-        draft.lab.components.insert(name, component);
-        return Ok(());
+    let release = Release {
+        place,
+        name,
+        namespace: namespace.as_deref().and_then(names::name),
+        enabled,
+        values,
+        needs,
+    };
+    let catalog = names::name(&found.chart);
+    match catalog.filter(|_| SERVICES.contains(&found.chart.as_str())) {
+        Some(catalog) => component(draft, release, catalog, found),
+        None => app(draft, release, found),
     }
+    Ok(())
+}
+
+/// What is known of a release.
+struct Release {
+    place: String,
+    name: Name,
+    namespace: Option<Name>,
+    enabled: bool,
+    values: Value,
+    needs: Vec<Name>,
+}
+
+fn component(draft: &mut Draft, release: Release, catalog: Name, found: Found) {
+    let name = release.name;
+    if !release.needs.is_empty() {
+        let all: Vec<&str> = release.needs.iter().map(Name::as_str).collect();
+        let text = format!(
+            "it waits for {}: Steading orders components itself",
+            all.join(", ")
+        );
+        draft.unplaced(&format!("{}.dependsOn", release.place), text);
+    }
+    let version = found.version.map(|text| names::version(&text));
+    draft.took(format!("the component {name}{}", at(version.as_deref())));
+    let component = Component {
+        catalog: Some(catalog).filter(|catalog| *catalog != name),
+        namespace: release.namespace,
+        version,
+        enabled: release.enabled,
+        values: release.values,
+        ..Component::default()
+    };
+    draft.lab.components.insert(name, component);
+}
+
+fn app(draft: &mut Draft, release: Release, found: Found) {
+    let name = release.name;
+    let version = found.version.map(|text| names::version(&text));
     let version = version.unwrap_or_else(|| {
         draft.derived(format!(
             "the newest version of the chart of {name}: none is written"
@@ -147,8 +175,9 @@ pub(super) fn place(
         "*".to_owned()
     });
     let repository = found.repository.unwrap_or_else(|| {
+        let place = format!("{}.chart", release.place);
         draft.unplaced(
-            &format!("{place}.chart"),
+            &place,
             "its source is not in these files; write its repository",
         );
         "unknown".to_owned()
@@ -159,19 +188,18 @@ pub(super) fn place(
         at(Some(&version))
     ));
     let app = App {
-        namespace,
+        namespace: release.namespace,
         chart: Some(Chart {
             name: found.chart,
             repository,
             version,
-            values,
+            values: release.values,
         }),
-        enabled,
-        needs,
+        enabled: release.enabled,
+        needs: release.needs,
         ..App::default()
     };
     draft.lab.apps.insert(name, app);
-    Ok(())
 }
 
 fn at(version: Option<&str>) -> String {
@@ -213,10 +241,7 @@ fn chart(sources: &Sources, spec: &mut Fields) -> Result<Found, ImportError> {
     })
 }
 
-fn dependencies(
-    draft: &mut Draft,
-    spec: &mut Fields,
-) -> Result<Vec<model::name::Name>, ImportError> {
+fn dependencies(draft: &mut Draft, spec: &mut Fields) -> Result<Vec<Name>, ImportError> {
     let mut needs = Vec::new();
     for mut one in spec.each("dependsOn")? {
         let name = one.text("name")?;

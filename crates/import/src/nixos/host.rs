@@ -1,7 +1,9 @@
 //! One host of a NixOS configuration.
 
 use ipnet::IpNet;
-use model::lab::{Arch, Disk, DiskRole, Host, HostAddress, Network, Os, Overlay, Release, Tailscale};
+use model::lab::{
+    Arch, Disk, DiskRole, Host, HostAddress, Network, Os, Overlay, Release, Tailscale,
+};
 use model::name::Name;
 
 use super::Machine;
@@ -12,9 +14,15 @@ use crate::networks::{self, Interface, Segments};
 use crate::{ImportError, names};
 
 /// Places a host; gives what it says of a cluster.
-pub(super) fn place(draft: &mut Draft, machine: &mut Machine) -> Result<Option<Member>, ImportError> {
+pub(super) fn place(
+    draft: &mut Draft,
+    machine: &mut Machine,
+) -> Result<Option<Member>, ImportError> {
     let place = format!("{}: networking.hostName", machine.file);
-    let name = machine.text("networking.hostName").as_deref().and_then(names::name);
+    let name = machine
+        .text("networking.hostName")
+        .as_deref()
+        .and_then(names::name);
     let name = name.ok_or(ImportError::Missing {
         place: place.clone(),
     })?;
@@ -28,7 +36,9 @@ pub(super) fn place(draft: &mut Draft, machine: &mut Machine) -> Result<Option<M
     match platform.as_deref() {
         Some(text) if text.starts_with("aarch64") => host.arch = Arch::Arm64,
         Some(_) => {}
-        None => draft.derived(format!("amd64 for {name}: no nixpkgs.hostPlatform is written")),
+        None => draft.derived(format!(
+            "amd64 for {name}: no nixpkgs.hostPlatform is written"
+        )),
     }
     if let Some(release) = machine.text("system.stateVersion") {
         draft.derived(format!(
@@ -80,8 +90,12 @@ fn disks(machine: &mut Machine, host: &mut Host) {
 fn interfaces(machine: &mut Machine) -> Vec<Interface> {
     let mut all: Vec<Interface> = Vec::new();
     for family in ["ipv4", "ipv6"] {
-        for (name, setting) in machine.between(&["networking", "interfaces"], &[family, "addresses"]) {
-            let known = all.iter().position(|one| one.name.as_deref() == Some(&name));
+        for (name, setting) in
+            machine.between(&["networking", "interfaces"], &[family, "addresses"])
+        {
+            let known = all
+                .iter()
+                .position(|one| one.name.as_deref() == Some(&name));
             let at = known.unwrap_or_else(|| {
                 all.push(Interface {
                     name: Some(name),
@@ -90,18 +104,28 @@ fn interfaces(machine: &mut Machine) -> Vec<Interface> {
                 all.len() - 1
             });
             if let Some(interface) = all.get_mut(at) {
-                interface.addresses.extend(setting.sets().iter().filter_map(|set| address(set)));
+                interface
+                    .addresses
+                    .extend(setting.sets().iter().filter_map(|set| address(set)));
             }
         }
     }
     for (name, setting) in machine.between(&["networking", "interfaces"], &["mtu"]) {
         let mtu = setting.text().and_then(|text| text.parse().ok());
-        for interface in all.iter_mut().filter(|one| one.name.as_deref() == Some(&name)) {
+        for interface in all
+            .iter_mut()
+            .filter(|one| one.name.as_deref() == Some(&name))
+        {
             interface.mtu = mtu;
         }
     }
-    for path in ["networking.defaultGateway", "networking.defaultGateway.address", "networking.defaultGateway6.address"] {
-        let gateway = machine.text(path).and_then(|text| text.parse().ok());
+    for path in [
+        "networking.defaultGateway",
+        "networking.defaultGateway.address",
+        "networking.defaultGateway6.address",
+    ] {
+        let gateway: Option<std::net::IpAddr> =
+            machine.text(path).and_then(|text| text.parse().ok());
         for interface in &mut all {
             interface.gateways.extend(gateway);
         }
@@ -111,34 +135,54 @@ fn interfaces(machine: &mut Machine) -> Vec<Interface> {
 
 fn address(set: &[Setting]) -> Option<IpNet> {
     let text = |path: &str| set.iter().find(|one| one.dotted() == path)?.text();
-    IpNet::new(text("address")?.parse().ok()?, text("prefixLength")?.parse().ok()?).ok()
+    IpNet::new(
+        text("address")?.parse().ok()?,
+        text("prefixLength")?.parse().ok()?,
+    )
+    .ok()
 }
 
 fn addresses(draft: &mut Draft, name: &Name, host: &mut Host, interfaces: &[Interface]) {
     let mut segments = Segments::default();
     for interface in interfaces {
-        let known = interface.addresses.iter().all(|one| draft.lab.network_of(one.addr()).is_some());
+        let known = interface
+            .addresses
+            .iter()
+            .all(|one| draft.lab.network_of(one.addr()).is_some());
         if !known {
             segments.add(interface);
         }
     }
     segments.place(draft);
-    let all: Vec<_> = interfaces.iter().flat_map(|one| &one.addresses).map(IpNet::addr).collect();
+    let all: Vec<_> = interfaces
+        .iter()
+        .flat_map(|one| &one.addresses)
+        .map(IpNet::addr)
+        .collect();
     let found = networks::addresses(draft, None, &all);
     for (network, addresses) in found.further {
-        host.addresses.insert(network, HostAddress::Fixed(addresses));
+        host.addresses
+            .insert(network, HostAddress::Fixed(addresses));
     }
     for address in found.beyond {
-        draft.unplaced(&format!("{name}: addresses"), format!("a further address: {address}"));
+        draft.unplaced(
+            &format!("{name}: addresses"),
+            format!("a further address: {address}"),
+        );
     }
     for interface in interfaces {
         if let Some(nic) = interface.name.as_deref().and_then(names::name) {
             let first = interface.addresses.first().map(IpNet::addr);
-            let network = first.and_then(|a| draft.lab.network_of(a)).map(|(name, _)| name.clone());
-            host.nics.insert(nic, model::lab::Nic {
-                network,
-                ..model::lab::Nic::default()
-            });
+            let network = first
+                .and_then(|a| draft.lab.network_of(a))
+                .map(|(name, _)| name.clone());
+            host.nics.insert(
+                nic,
+                model::lab::Nic {
+                    network,
+                    ..model::lab::Nic::default()
+                },
+            );
         }
     }
 }
@@ -151,24 +195,32 @@ fn tailnet(draft: &mut Draft, name: &Name, host: &mut Host) {
             .iter()
             .filter_map(|text| text.parse().ok())
             .collect();
-        let Some(cidr) = networks::dual(&ranges) else { return };
-        draft.derived("networks.tailnet: Tailscale's own ranges, as services.tailscale.enable is set");
-        draft.lab.networks.insert(tailnet.clone(), Network {
-            site: None,
-            cidr,
-            gateway: None,
-            router: None,
-            mtu: None,
-            over: None,
-            vlan: None,
-            wifi: None,
-            overlay: Some(Overlay::Tailscale(Tailscale::default())),
-            dhcp: None,
-            dns: None,
-            isolated_from: Vec::new(),
-            uplink: false,
-        });
+        let Some(cidr) = networks::dual(&ranges) else {
+            return;
+        };
+        draft.derived(
+            "networks.tailnet: Tailscale's own ranges, as services.tailscale.enable is set",
+        );
+        draft.lab.networks.insert(
+            tailnet.clone(),
+            Network {
+                site: None,
+                cidr,
+                gateway: None,
+                router: None,
+                mtu: None,
+                over: None,
+                vlan: None,
+                wifi: None,
+                overlay: Some(Overlay::Tailscale(Tailscale::default())),
+                dhcp: None,
+                dns: None,
+                isolated_from: Vec::new(),
+                uplink: false,
+            },
+        );
     }
     draft.took(format!("{name} is in the tailnet"));
-    host.addresses.insert(tailnet, HostAddress::Dhcp(model::lab::DhcpWord::Dhcp));
+    host.addresses
+        .insert(tailnet, HostAddress::Dhcp(model::lab::DhcpWord::Dhcp));
 }

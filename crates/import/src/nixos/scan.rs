@@ -62,7 +62,13 @@ impl Setting {
             if value.get(at) == Some(&Token::Sign('{')) {
                 let end = closing(value, at);
                 let mut settings = Vec::new();
-                set(value.get(at + 1..end).unwrap_or_default(), &[], false, 0, &mut settings);
+                set(
+                    value.get(at + 1..end).unwrap_or_default(),
+                    &[],
+                    false,
+                    0,
+                    &mut settings,
+                );
                 sets.push(settings);
                 at = end;
             }
@@ -90,7 +96,13 @@ pub(super) fn settings(tokens: &[Token]) -> Vec<Setting> {
                     at = end + 2;
                     continue;
                 }
-                set(tokens.get(at + 1..end).unwrap_or_default(), &[], false, 0, &mut found);
+                set(
+                    tokens.get(at + 1..end).unwrap_or_default(),
+                    &[],
+                    false,
+                    0,
+                    &mut found,
+                );
                 break;
             }
             Some(Token::Word(word)) if word == "let" => at = closing(tokens, at) + 1,
@@ -124,11 +136,19 @@ fn closing(tokens: &[Token], open: usize) -> usize {
 }
 
 /// Reads the inside of a set.
-fn set(tokens: &[Token], above: &[String], conditional: bool, depth: usize, found: &mut Vec<Setting>) {
+fn set(
+    tokens: &[Token],
+    above: &[String],
+    conditional: bool,
+    depth: usize,
+    found: &mut Vec<Setting>,
+) {
     let mut at = 0;
     while at < tokens.len() {
         // The path, up to its sign.
-        let Some(equals) = (at..tokens.len()).find(|n| matches!(tokens.get(*n), Some(Token::Sign('=' | ';' | '{')))) else {
+        let Some(equals) = (at..tokens.len())
+            .find(|n| matches!(tokens.get(*n), Some(Token::Sign('=' | ';' | '{'))))
+        else {
             return;
         };
         if tokens.get(equals) != Some(&Token::Sign('=')) {
@@ -156,7 +176,11 @@ fn path(above: &[String], tokens: &[Token]) -> Vec<String> {
     let mut path = above.to_vec();
     for token in tokens {
         match token {
-            Token::Word(word) => path.extend(word.split('.').filter(|part| !part.is_empty()).map(str::to_owned)),
+            Token::Word(word) => path.extend(
+                word.split('.')
+                    .filter(|part| !part.is_empty())
+                    .map(str::to_owned),
+            ),
             Token::Text(Some(text)) => path.push(text.clone()),
             Token::Text(None) | Token::Sign(_) => path.push("…".to_owned()),
         }
@@ -165,7 +189,13 @@ fn path(above: &[String], tokens: &[Token]) -> Vec<String> {
 }
 
 /// A value: a set is read further, also behind functions such as `mkIf`; all else is a setting.
-fn expression(value: &[Token], path: Vec<String>, conditional: bool, depth: usize, found: &mut Vec<Setting>) {
+fn expression(
+    value: &[Token],
+    path: Vec<String>,
+    conditional: bool,
+    depth: usize,
+    found: &mut Vec<Setting>,
+) {
     let merged = matches!(value.first(), Some(Token::Word(word)) if word.ends_with("mkMerge"));
     let listed = value.first() == Some(&Token::Sign('['));
     let mut at = 0;
@@ -179,7 +209,8 @@ fn expression(value: &[Token], path: Vec<String>, conditional: bool, depth: usiz
     }
     match inner {
         Some((before, tokens)) if depth < DEEPEST && !tokens.is_empty() => {
-            let only = matches!(value.get(..before), Some([] | [Token::Word(_)])) && !is_condition(value);
+            let only =
+                matches!(value.get(..before), Some([] | [Token::Word(_)])) && !is_condition(value);
             set(tokens, &path, conditional || !only, depth + 1, found);
         }
         _ if merged && !listed && depth < DEEPEST => {
