@@ -14,25 +14,12 @@ use serde_json::Value;
 
 use crate::draft::Draft;
 use crate::fields::Fields;
-use crate::{Files, ImportError, Imported, document, names};
+use crate::{Files, ImportError, Imported, blank, document, names};
 use source::Sources;
 
 pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     let mut draft = Draft::new(names::known("imported"));
-    let mut documents = Vec::new();
-    for (file, text) in files {
-        for (position, document) in document::yaml(file, text)?.into_iter().enumerate() {
-            let place = if position == 0 {
-                format!("{file}: ")
-            } else {
-                format!("{file} ({}): ", position + 1)
-            };
-            // A file that holds no objects is none of Flux': values, settings of other tools.
-            if document.get("kind").is_some_and(Value::is_string) {
-                documents.push((file, Fields::of(place, document)?));
-            }
-        }
-    }
+    let documents = objects(files)?;
     let mut sources = Sources::default();
     let mut rest = Vec::new();
     for (file, fields) in documents {
@@ -79,6 +66,25 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     draft.derived("the name imported: a Flux repository tells none; write the lab's own");
     draft.derived("no hosts and no clusters: a Flux repository tells none. Lay this file beside the one that declares them, without its line lab:");
     Ok(draft.finish())
+}
+
+/// All objects, each with its file.
+fn objects(files: &Files) -> Result<Vec<(&String, Fields)>, ImportError> {
+    let mut objects = Vec::new();
+    for (file, text) in files {
+        for (position, document) in document::yaml(file, text)?.into_iter().enumerate() {
+            let place = if position == 0 {
+                format!("{file}: ")
+            } else {
+                format!("{file} ({}): ", position + 1)
+            };
+            // A file that holds no objects is none of Flux': values, settings of other tools.
+            if document.get("kind").is_some_and(Value::is_string) {
+                objects.push((file, Fields::of(place, document)?));
+            }
+        }
+    }
+    Ok(objects)
 }
 
 fn folder(file: &str) -> String {
@@ -158,10 +164,7 @@ fn secret(draft: &mut Draft, file: &str, mut fields: Fields) -> Result<(), Impor
                 let reference = Secret {
                     sops: Some(file.to_owned()),
                     field: Some(format!("{section}.{field}")),
-                    env: None,
-                    external: None,
-                    generated: false,
-                    rotate: None,
+                    ..blank::secret()
                 };
                 let placed = draft.secret(&format!("{name}-{field}"), reference);
                 draft.took(format!(

@@ -10,6 +10,7 @@
 //!                                    └──── left ──► secrecy ──► notes
 //! ```
 
+mod blank;
 mod document;
 mod draft;
 mod error;

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::draft::Draft;
 use crate::networks::{self, Addresses, Interface, Segments};
-use crate::{ImportError, names};
+use crate::{ImportError, blank, names, secrecy};
 
 /// What is known of a node.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(crate) struct ClusterFacts {
 /// The lab of a cluster and its nodes.
 pub(crate) fn assemble(
     mut cluster: ClusterFacts,
-    nodes: Vec<NodeFacts>,
+    mut nodes: Vec<NodeFacts>,
 ) -> Result<Draft, ImportError> {
     let name = names::name(&cluster.name).ok_or_else(|| ImportError::Missing {
         place: format!("{}: the cluster's name", cluster.file),
@@ -71,6 +71,31 @@ pub(crate) fn assemble(
             "the name {name}: the cluster's own is no name of a lab"
         ));
     }
+    for node in &mut nodes {
+        let place = node.place.clone();
+        harmless(
+            &mut draft,
+            &format!("{place}.kernel-args"),
+            &mut node.kernel_args,
+        );
+        harmless(
+            &mut draft,
+            &format!("{place}.extensions"),
+            &mut node.extensions,
+        );
+        node.labels.retain(|key, value| {
+            let secret = secrecy::looks_secret(value);
+            if secret {
+                draft.left_out(&format!("{place}.labels.{key}"));
+            }
+            !secret
+        });
+    }
+    harmless(
+        &mut draft,
+        &format!("{}: sans", cluster.file),
+        &mut cluster.sans,
+    );
     let mut segments = Segments::default();
     for interface in nodes.iter().flat_map(|node| &node.interfaces) {
         segments.add(interface);
@@ -99,6 +124,17 @@ pub(crate) fn assemble(
         place_node(&mut draft, &name, node, cluster.untainted)?;
     }
     Ok(draft)
+}
+
+/// Takes out texts that may be secrets: arguments of a kernel can hold addresses with passwords.
+fn harmless(draft: &mut Draft, place: &str, texts: &mut Vec<String>) {
+    texts.retain(|text| {
+        let secret = secrecy::looks_secret(text);
+        if secret {
+            draft.left_out(place);
+        }
+        !secret
+    });
 }
 
 /// Extensions and kernel arguments that all nodes have. The others are told: a lab has them for
@@ -156,13 +192,35 @@ fn place_node(
             format!("a further address: {address}"),
         );
     }
+    let host = host(draft, &facts);
+    let taints = match (facts.taints, facts.role) {
+        (Some(taints), _) => Some(taints),
+        (None, Role::ControlPlane) if untainted => Some(Vec::new()),
+        (None, _) => None,
+    };
+    let node = Node {
+        address,
+        addresses,
+        labels: facts.labels,
+        taints,
+        patches: facts.patches.into_iter().map(Patch::Talos).collect(),
+        ..blank::node(cluster.clone(), facts.role, facts.name.clone())
+    };
+    draft.took(format!("the node {}", facts.name));
+    draft.lab.hosts.insert(facts.name.clone(), host);
+    draft.lab.nodes.insert(facts.name, node);
+    Ok(())
+}
+
+/// The host that a node is.
+fn host(draft: &Draft, facts: &NodeFacts) -> Host {
     let mut host = Host {
         arch: facts.arch,
         ..Host::default()
     };
-    if let Some(device) = facts.disk {
+    if let Some(device) = &facts.disk {
         host.disks
-            .insert(names::known("system"), system_disk(device));
+            .insert(names::known("system"), system_disk(device.clone()));
     }
     let main = facts
         .address
@@ -183,27 +241,7 @@ fn place_node(
             nic(&mut host, interface, position, network);
         }
     }
-    let taints = match (facts.taints, facts.role) {
-        (Some(taints), _) => Some(taints),
-        (None, Role::ControlPlane) if untainted => Some(Vec::new()),
-        (None, _) => None,
-    };
-    let node = Node {
-        cluster: cluster.clone(),
-        role: facts.role,
-        on: facts.name.clone(),
-        container: None,
-        vm: None,
-        address,
-        addresses,
-        labels: facts.labels,
-        taints,
-        patches: facts.patches.into_iter().map(Patch::Talos).collect(),
-    };
-    draft.took(format!("the node {}", facts.name));
-    draft.lab.hosts.insert(facts.name.clone(), host);
-    draft.lab.nodes.insert(facts.name, node);
-    Ok(())
+    host
 }
 
 fn system_disk(device: String) -> Disk {

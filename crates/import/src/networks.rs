@@ -9,7 +9,7 @@ use model::lab::{Mac, Network};
 use model::name::Name;
 
 use crate::draft::Draft;
-use crate::names;
+use crate::{blank, names};
 
 /// A network interface of a machine, as far as a lab tells it.
 #[derive(Debug, Clone, Default)]
@@ -165,19 +165,11 @@ fn place_one(draft: &mut Draft, name: Name, segment: &Segment, over: Option<Name
         "{place}: the network {cidr}, from the addresses in it"
     ));
     let network = Network {
-        site: None,
-        cidr,
         gateway,
-        router: None,
         mtu: segment.mtus.first().copied(),
         over,
         vlan: segment.vlan,
-        wifi: None,
-        overlay: None,
-        dhcp: None,
-        dns: None,
-        isolated_from: Vec::new(),
-        uplink: false,
+        ..blank::network(cidr)
     };
     draft.lab.networks.insert(name, network);
 }

@@ -12,6 +12,7 @@ mod token;
 use std::collections::BTreeMap;
 
 use crate::draft::Draft;
+use crate::networks::Segments;
 use crate::{Files, ImportError, Imported, names};
 use scan::Setting;
 
@@ -20,6 +21,8 @@ use scan::Setting;
 struct Machine {
     file: String,
     settings: Vec<(String, Setting, bool)>,
+    /// Settings that were taken although they hold only under a condition.
+    conditional: Vec<String>,
 }
 
 impl Machine {
@@ -37,6 +40,9 @@ impl Machine {
                     found = Some(setting.clone());
                 }
             }
+        }
+        if found.as_ref().is_some_and(|setting| setting.conditional) {
+            self.conditional.push(path.to_owned());
         }
         found
     }
@@ -69,9 +75,12 @@ impl Machine {
     }
 }
 
+/// The settings of each file.
+type Read<'a> = BTreeMap<&'a String, Vec<Setting>>;
+
 pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     let mut draft = Draft::new(names::known("imported"));
-    let mut read: BTreeMap<&String, Vec<Setting>> = BTreeMap::new();
+    let mut read = Read::new();
     for (file, text) in files {
         read.insert(file, scan::settings(&token::tokens(text)));
     }
@@ -89,16 +98,46 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
             what: "NixOS configuration that sets networking.hostName in plain words",
         });
     }
+    let (mut machines, nobodys) = machines(&read, &named);
+    let mut segments = Segments::default();
+    let mut interfaces = Vec::new();
+    for machine in &mut machines {
+        let all = host::interfaces(machine);
+        all.iter().for_each(|interface| segments.add(interface));
+        interfaces.push(all);
+    }
+    segments.place(&mut draft);
+    let mut members = Vec::new();
+    for (machine, interfaces) in machines.iter_mut().zip(&interfaces) {
+        members.extend(host::place(&mut draft, machine, interfaces)?);
+    }
+    cluster::place(&mut draft, members);
+    for machine in machines {
+        for path in machine.conditional {
+            draft.derived(format!(
+                "{path} of {}: it stands under a condition, which was taken to hold",
+                machine.file
+            ));
+        }
+        unread(&mut draft, machine.settings);
+    }
+    unread(&mut draft, nobodys);
+    draft.derived("the name imported: the configurations tell none; write the lab's own");
+    Ok(draft.finish())
+}
+
+/// The machines with their settings, and the settings that belong to none.
+fn machines(read: &Read<'_>, named: &[&String]) -> (Vec<Machine>, Vec<(String, Setting, bool)>) {
     let mut machines: Vec<Machine> = Vec::new();
-    for file in &named {
+    for file in named {
         machines.push(Machine {
             file: (*file).clone(),
-            settings: Vec::new(),
+            ..Machine::default()
         });
     }
     let mut nobodys = Vec::new();
-    for (file, settings) in &read {
-        match owner(file, &named) {
+    for (file, settings) in read {
+        match owner(file, named) {
             Some(position) => {
                 let settings = settings
                     .iter()
@@ -114,17 +153,7 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
             ),
         }
     }
-    let mut members = Vec::new();
-    for machine in &mut machines {
-        members.extend(host::place(&mut draft, machine)?);
-    }
-    cluster::place(&mut draft, members);
-    for machine in machines {
-        unread(&mut draft, machine.settings);
-    }
-    unread(&mut draft, nobodys);
-    draft.derived("the name imported: the configurations tell none; write the lab's own");
-    Ok(draft.finish())
+    (machines, nobodys)
 }
 
 /// Which machine a file belongs to: itself, the only one, or the only one of its folder.

@@ -155,6 +155,9 @@ fn other(draft: &mut Draft, instance: Instance) -> Result<(), ImportError> {
         }
     }
     told.extend(unread(&attributes));
+    if told.is_empty() {
+        told.push("all that it holds is marked as sensitive".to_owned());
+    }
     draft.unplaced(&address, told.join("\n"));
     Ok(())
 }

@@ -13,7 +13,7 @@ use model::name::Name;
 
 use super::{ClusterFacts, NodeFacts};
 use crate::draft::Draft;
-use crate::{ImportError, names, networks};
+use crate::{ImportError, blank, names, networks};
 
 /// Places the cluster.
 pub(super) fn place(
@@ -56,25 +56,14 @@ pub(super) fn place(
     let endpoint = endpoint(draft, facts, nodes, vips);
     let cni = cni(draft, facts);
     let patches = std::mem::take(&mut facts.patches);
+    let domain = facts.domain.take();
     let cluster = Cluster {
-        distribution: Distribution::Talos(talos),
         endpoint,
-        pods,
-        pods_per_node: None,
-        services,
-        dns: None,
-        api_service: None,
-        domain: facts
-            .domain
-            .take()
-            .unwrap_or_else(|| "cluster.local".to_owned()),
-        cni,
+        domain: domain.unwrap_or_else(|| "cluster.local".to_owned()),
         proxy: facts.no_proxy.then_some(Proxy::None),
-        network: None,
         sans: std::mem::take(&mut facts.sans),
-        certificates: None,
-        oidc: None,
         patches: patches.into_iter().map(Patch::Talos).collect(),
+        ..blank::cluster(Distribution::Talos(talos), pods, services, cni)
     };
     draft.took(format!("the cluster {name}"));
     draft.lab.clusters.insert(name.clone(), cluster);

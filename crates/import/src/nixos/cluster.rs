@@ -1,15 +1,13 @@
 //! What NixOS configurations say of Kubernetes.
 
-use std::collections::BTreeMap;
-
 use ipnet::IpNet;
 use model::dual::Dual;
-use model::lab::{Cluster, Cni, Datastore, Distribution, Flannel, K3s, Nixos, Node, Role};
+use model::lab::{Cluster, Cni, Datastore, Distribution, Flannel, K3s, Nixos, Role};
 use model::name::Name;
 
 use super::Machine;
 use crate::draft::Draft;
-use crate::names;
+use crate::{blank, names};
 
 /// What a host says of its cluster.
 #[derive(Debug)]
@@ -126,18 +124,7 @@ pub(super) fn place(draft: &mut Draft, members: Vec<Member>) {
         draft.took(format!("the cluster {name}, {} nodes", group.len()));
         draft.lab.clusters.insert(name.clone(), cluster);
         for member in group {
-            let node = Node {
-                cluster: name.clone(),
-                role: member.role,
-                on: member.name.clone(),
-                container: None,
-                vm: None,
-                address: None,
-                addresses: BTreeMap::new(),
-                labels: BTreeMap::new(),
-                taints: None,
-                patches: Vec::new(),
-            };
+            let node = blank::node(name.clone(), member.role, member.name.clone());
             draft.lab.nodes.insert(member.name, node);
         }
     }
@@ -193,21 +180,6 @@ fn cluster(draft: &mut Draft, name: &Name, group: &[Member]) -> Cluster {
             require_signatures: true,
         })
     };
-    Cluster {
-        distribution,
-        endpoint: None,
-        pods: Dual::one(pods),
-        pods_per_node: None,
-        services: Dual::one(services),
-        dns: None,
-        api_service: None,
-        domain: "cluster.local".to_owned(),
-        cni: Cni::Flannel(Flannel::default()),
-        proxy: None,
-        network: None,
-        sans: Vec::new(),
-        certificates: None,
-        oidc: None,
-        patches: Vec::new(),
-    }
+    let cni = Cni::Flannel(Flannel::default());
+    blank::cluster(distribution, Dual::one(pods), Dual::one(services), cni)
 }

@@ -10,13 +10,14 @@ use super::Machine;
 use super::cluster::Member;
 use super::scan::Setting;
 use crate::draft::Draft;
-use crate::networks::{self, Interface, Segments};
-use crate::{ImportError, names};
+use crate::networks::{self, Interface};
+use crate::{ImportError, blank, names};
 
 /// Places a host; gives what it says of a cluster.
 pub(super) fn place(
     draft: &mut Draft,
     machine: &mut Machine,
+    interfaces: &[Interface],
 ) -> Result<Option<Member>, ImportError> {
     let place = format!("{}: networking.hostName", machine.file);
     let name = machine
@@ -48,8 +49,7 @@ pub(super) fn place(
     }
     ports(machine, &mut host);
     disks(machine, &mut host);
-    let interfaces = interfaces(machine);
-    addresses(draft, &name, &mut host, &interfaces);
+    addresses(draft, &name, &mut host, interfaces);
     if machine.on("services.tailscale.enable") {
         tailnet(draft, &name, &mut host);
     }
@@ -87,7 +87,8 @@ fn disks(machine: &mut Machine, host: &mut Host) {
     }
 }
 
-fn interfaces(machine: &mut Machine) -> Vec<Interface> {
+/// The interfaces that a machine's settings name.
+pub(super) fn interfaces(machine: &mut Machine) -> Vec<Interface> {
     let mut all: Vec<Interface> = Vec::new();
     for family in ["ipv4", "ipv6"] {
         for (name, setting) in
@@ -143,17 +144,6 @@ fn address(set: &[Setting]) -> Option<IpNet> {
 }
 
 fn addresses(draft: &mut Draft, name: &Name, host: &mut Host, interfaces: &[Interface]) {
-    let mut segments = Segments::default();
-    for interface in interfaces {
-        let known = interface
-            .addresses
-            .iter()
-            .all(|one| draft.lab.network_of(one.addr()).is_some());
-        if !known {
-            segments.add(interface);
-        }
-    }
-    segments.place(draft);
     let all: Vec<_> = interfaces
         .iter()
         .flat_map(|one| &one.addresses)
@@ -204,19 +194,8 @@ fn tailnet(draft: &mut Draft, name: &Name, host: &mut Host) {
         draft.lab.networks.insert(
             tailnet.clone(),
             Network {
-                site: None,
-                cidr,
-                gateway: None,
-                router: None,
-                mtu: None,
-                over: None,
-                vlan: None,
-                wifi: None,
                 overlay: Some(Overlay::Tailscale(Tailscale::default())),
-                dhcp: None,
-                dns: None,
-                isolated_from: Vec::new(),
-                uplink: false,
+                ..blank::network(cidr)
             },
         );
     }

@@ -7,7 +7,7 @@ use model::lab::Secret;
 use serde_json::Value;
 
 use crate::draft::Draft;
-use crate::{Files, ImportError, document, secrecy};
+use crate::{Files, ImportError, blank, document, secrecy};
 
 /// The files that talhelper looks for beside its own.
 pub(super) const FILES: [&str; 8] = [
@@ -40,7 +40,8 @@ impl Environment {
             if !FILES.contains(&name) {
                 continue;
             }
-            let secret_file = name.starts_with("talsecret");
+            // What is named as encrypted and is not holds secrets all the same.
+            let secret_file = name.starts_with("talsecret") || name.contains(".sops.");
             for document in document::yaml(file, text)? {
                 let encrypted = document.get("sops").is_some();
                 let mut leaves = Vec::new();
@@ -131,8 +132,8 @@ impl Environment {
             .filter(|name| !self.is_secret(name))
         {
             let secret = Secret {
-                sops: None,
-                ..reference_to_variable(name)
+                env: Some(name.clone()),
+                ..blank::secret()
             };
             let placed = draft.secret(name, secret);
             draft.derived(format!(
@@ -151,25 +152,7 @@ fn reference(file: &str, field: &str) -> Secret {
     Secret {
         sops: Some(file.to_owned()),
         field: Some(field.to_owned()),
-        ..nothing()
-    }
-}
-
-fn reference_to_variable(name: &str) -> Secret {
-    Secret {
-        env: Some(name.to_owned()),
-        ..nothing()
-    }
-}
-
-const fn nothing() -> Secret {
-    Secret {
-        sops: None,
-        field: None,
-        env: None,
-        external: None,
-        generated: false,
-        rotate: None,
+        ..blank::secret()
     }
 }
 

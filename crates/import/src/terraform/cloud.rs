@@ -11,7 +11,7 @@ use model::name::Name;
 use super::Instance;
 use crate::draft::Draft;
 use crate::networks;
-use crate::{ImportError, names};
+use crate::{ImportError, blank, names};
 
 /// Places what a lab has fields for; gives back the others.
 pub(super) fn place(
@@ -80,18 +80,8 @@ fn network(
     draft.took(format!("the network {name}, {}", instance.address));
     let network = Network {
         site,
-        cidr,
-        gateway: None,
-        router: None,
-        mtu: None,
         over,
-        vlan: None,
-        wifi: None,
-        overlay: None,
-        dhcp: None,
-        dns: None,
-        isolated_from: Vec::new(),
-        uplink: false,
+        ..blank::network(cidr)
     };
     draft.lab.networks.insert(name, network);
     Ok(())
