@@ -82,6 +82,7 @@ impl Expansion<'_> {
                 label: String::new(),
             }],
             help: Some(help),
+            fix: None,
         });
     }
 

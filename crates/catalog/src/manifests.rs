@@ -24,8 +24,11 @@ pub(crate) fn render(entry: &Component, values: &Value) -> Result<Vec<Value>, St
     objects(&text).map_err(|error| format!("{}: {error}", entry.name))
 }
 
-/// The objects of a text of one or several YAML documents.
-fn objects(text: &str) -> Result<Vec<Value>, String> {
+/// The documents of a YAML text, whatever they are; lists of Kubernetes objects one by one.
+///
+/// # Errors
+/// Why it is no YAML.
+pub fn documents(text: &str) -> Result<Vec<Value>, String> {
     let documents: Vec<Value> =
         serde_saphyr::from_multiple(text).map_err(|error| error.to_string())?;
     let mut objects = Vec::new();
@@ -39,6 +42,12 @@ fn objects(text: &str) -> Result<Vec<Value>, String> {
             object => objects.push(object),
         }
     }
+    Ok(objects)
+}
+
+/// The Kubernetes objects of a text of one or several YAML documents.
+fn objects(text: &str) -> Result<Vec<Value>, String> {
+    let objects = documents(text)?;
     for object in &objects {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
         let name = object.pointer("/metadata/name").and_then(Value::as_str);
@@ -68,6 +77,7 @@ pub(crate) fn from_folder(
                 label: String::new(),
             }],
             help: Some(help.to_owned()),
+            fix: None,
         });
     };
     let mut all = Vec::new();

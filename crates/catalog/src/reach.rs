@@ -88,6 +88,7 @@ impl Beyond {
                 "`steading check` looks at all of the lab; leave this out to run the rest"
                     .to_owned(),
             ),
+            fix: None,
         });
     }
 

@@ -1,8 +1,8 @@
 //! Settings of catalog entries: checked against what the entry declares, completed by defaults.
 
-use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
+use model::diagnostic::{Diagnostic, FieldPath, Fix, Place, Severity};
 use model::lab::Settings;
-use model::read::nearest;
+use model::read::{certain, nearest};
 use serde_json::Value;
 
 use crate::component::{Component, Setting};
@@ -27,7 +27,12 @@ pub(crate) fn complete(
             }
         };
         let message = format!("{} has no setting `{name}`", entry.name);
-        findings.push(finding(path.field(name), message, help));
+        let fix = certain(name, entry.settings.keys().map(String::as_str))
+            .map(|near| Fix::name(path.field(name), near));
+        findings.push(Diagnostic {
+            fix,
+            ..finding(path.field(name), message, help)
+        });
     }
     entry
         .settings
@@ -58,6 +63,7 @@ fn finding(field: FieldPath, message: String, help: String) -> Diagnostic {
             label: String::new(),
         }],
         help: Some(help),
+        fix: None,
     }
 }
 

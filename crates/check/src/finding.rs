@@ -1,6 +1,6 @@
 //! Collecting findings of one rule.
 
-use model::diagnostic::{Diagnostic, FieldPath, Place};
+use model::diagnostic::{Diagnostic, FieldPath, Fix, Place};
 
 use crate::Rule;
 
@@ -23,6 +23,17 @@ impl<'a> Findings<'a> {
         places: &[(String, &str)],
         help: impl Into<String>,
     ) {
+        self.add_with_fix(message, places, help, None);
+    }
+
+    /// The same with the change that certainly mends it.
+    pub(crate) fn add_with_fix(
+        &mut self,
+        message: impl Into<String>,
+        places: &[(String, &str)],
+        help: impl Into<String>,
+        fix: Option<Fix>,
+    ) {
         let help: String = help.into();
         self.all.push(Diagnostic {
             code: self.rule.code.to_owned(),
@@ -37,6 +48,7 @@ impl<'a> Findings<'a> {
                 })
                 .collect(),
             help: Some(help).filter(|text| !text.is_empty()),
+            fix,
         });
     }
 }

@@ -3,12 +3,20 @@
 //! Codes are fixed in the rules and never change: `S001` to `S047` are rules that published
 //! homelabs broke, by their number in the project's research; others begin at `S100`.
 
+mod accepted;
+mod document;
 mod finding;
 mod rules;
+mod subject;
+
+pub use document::document;
 
 use model::diagnostic::{Diagnostic, Severity};
 use model::lab::Lab;
 use serde::Serialize;
+
+use subject::Subject;
+pub use subject::{Certificate, Facts, File, Known};
 
 /// A rule.
 pub(crate) struct Rule {
@@ -16,12 +24,15 @@ pub(crate) struct Rule {
     pub(crate) title: &'static str,
     /// Why, with its source.
     pub(crate) text: &'static str,
+    /// What it looks at, and what it cannot see.
+    pub(crate) sees: &'static str,
     pub(crate) severity: Severity,
-    pub(crate) check: fn(&Lab, &mut finding::Findings<'_>),
+    pub(crate) check: fn(&Subject<'_>, &mut finding::Findings<'_>),
 }
 
 /// What a code means.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Explanation {
     /// The code.
     pub code: &'static str,
@@ -29,17 +40,22 @@ pub struct Explanation {
     pub title: &'static str,
     /// Why, with its source.
     pub text: &'static str,
+    /// What it looks at, and what it cannot see.
+    pub sees: &'static str,
+    /// How bad a finding is.
+    pub severity: Severity,
 }
 
 /// All findings about a lab, without places in the text (`model::read::Index::locate` adds them),
 /// in the order of the rules.
 #[must_use]
-pub fn check(lab: &Lab) -> Vec<Diagnostic> {
+pub fn check(lab: &Lab, facts: &Facts) -> Vec<Diagnostic> {
+    let subject = Subject::new(lab, facts);
     let mut all = Vec::new();
     for rule in rules::RULES {
-        (rule.check)(lab, &mut finding::Findings::new(rule, &mut all));
+        (rule.check)(&subject, &mut finding::Findings::new(rule, &mut all));
     }
-    all
+    accepted::apply(lab, all)
 }
 
 /// The explanations of all codes, in their order.
@@ -48,8 +64,13 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
         code: rule.code,
         title: rule.title,
         text: rule.text,
+        sees: rule.sees,
+        severity: rule.severity,
     })
 }
 
 #[cfg(test)]
 mod example;
+
+#[cfg(test)]
+mod mending;

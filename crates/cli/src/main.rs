@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod exit;
+mod facts;
 mod output;
 mod places;
 mod secrets;

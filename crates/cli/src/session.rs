@@ -20,6 +20,7 @@ use model::source::Source;
 use store::{LabFolder, Secrets, Store, StoreError};
 
 use crate::exit::Exit;
+use crate::facts;
 use crate::places;
 use crate::secrets::LabSecrets;
 
@@ -56,7 +57,9 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let mut resources = Vec::new();
     let mut beyond = Vec::new();
     if let Some(lab) = &lab {
-        diagnostics.extend(check::check(lab));
+        let own = path.is_dir() || path.file_stem().is_some_and(|stem| stem == "lab");
+        let facts = facts::gather(own.then_some(root.as_path()), Store::open(&root).applied());
+        diagnostics.extend(check::check(lab, &facts));
         let fatal = diagnostics
             .iter()
             .any(|finding| finding.severity == Severity::Error);

@@ -16,6 +16,16 @@ pub enum Severity {
     Error,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
 /// A finding about a lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +41,59 @@ pub struct Diagnostic {
     /// What to write instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// The change that certainly mends it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
+}
+
+/// A change of the lab file that a program may make by itself: all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fix {
+    /// Its parts.
+    pub edits: Vec<Edit>,
+}
+
+/// A change of one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    /// The field.
+    pub field: FieldPath,
+    /// What is done to it.
+    pub write: Write,
+}
+
+/// What is done to a field. What stands around it stays as it is, comments and order included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Write {
+    /// Another value instead of the one that stands there, which is a single value on one line.
+    Value(String),
+    /// Another name of the field.
+    Name(String),
+    /// Nothing: the field goes, with its value.
+    Remove,
+}
+
+impl Fix {
+    fn one(field: FieldPath, write: Write) -> Self {
+        Self {
+            edits: vec![Edit { field, write }],
+        }
+    }
+
+    /// Another value of a field.
+    #[must_use]
+    pub fn value(field: FieldPath, value: impl Into<String>) -> Self {
+        Self::one(field, Write::Value(value.into()))
+    }
+
+    /// Another name of a field.
+    #[must_use]
+    pub fn name(field: FieldPath, name: impl Into<String>) -> Self {
+        Self::one(field, Write::Name(name.into()))
+    }
 }
 
 /// A place in a lab file.

@@ -177,7 +177,13 @@ impl<T> JsonSchema for Dual<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let examples = if Self::schema_name() == "Ranges" {
+            serde_json::json!(["10.0.0.0/24", ["10.0.0.0/24", "fd00:10::/64"]])
+        } else {
+            serde_json::json!(["10.0.0.21", ["10.0.0.21", "fd00:10::21"]])
+        };
         json_schema!({
+            "examples": examples,
             "description": "One for IPv4 or IPv6, or a list with one of each; the first counts \
                             where only one can.",
             "oneOf": [

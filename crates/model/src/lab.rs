@@ -42,7 +42,7 @@ pub use host::{
     GpuVendor, Host, HostAddress, Hours, Hypervisor, Instance, Mac, Management, Nic, Os, Plug,
     PlugKind, Power, Proxmox, Qemu, Release, Service, Site, Size, Speed, UsbDevice,
 };
-pub use keeping::{Backup, Bucket, Event, OneOrMany, Promise, Rhythm, Target};
+pub use keeping::{Accepted, Backup, Bucket, Claims, Event, OneOrMany, Promise, Rhythm, Target};
 pub use network::{
     Dhcp, Dns, ETHERNET_MTU, Headscale, JoinKey, Network, Overlay, Reservation, Tailscale, Tunnel,
     TunnelKind, Wifi, Wireguard,
@@ -67,8 +67,10 @@ pub struct Lab {
     /// The version of this format. Default: the newest. Steading reads older ones.
     #[serde(default = "newest", skip_serializing_if = "is_newest")]
     #[schemars(range(min = 1, max = 1))]
+    #[schemars(example = 1)]
     pub format: u32,
     /// The lab's name. Nodes, networks and files on the hosts carry it.
+    #[schemars(example = &"home")]
     pub lab: Name,
     /// Places with power and uplink of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -115,6 +117,12 @@ pub struct Lab {
     /// What is kept in case it is lost.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub backups: Named<Backup>,
+    /// Findings of `steading check` that are known and meant to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepts: Vec<Accepted>,
+    /// Totals that the lab's description tells. The check adds up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claims>,
     /// What an import could not place: kept word for word, used by nobody.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, String>,

@@ -66,10 +66,13 @@ impl FromStr for Bytes {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match BINARY
+        // As it was written: 16G is not 15625000Ki.
+        let shortest = BINARY
             .iter()
-            .find(|(_, unit)| self.0 != 0 && self.0.is_multiple_of(*unit))
-        {
+            .chain(&DECIMAL)
+            .filter(|(_, unit)| self.0 != 0 && self.0.is_multiple_of(*unit))
+            .max_by_key(|(_, unit)| *unit);
+        match shortest {
             Some((suffix, unit)) => write!(f, "{}{suffix}", self.0 / unit),
             None => write!(f, "{}", self.0),
         }
@@ -85,7 +88,8 @@ impl JsonSchema for Bytes {
         json_schema!({
             "type": ["string", "integer"],
             "pattern": "^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$",
-            "description": "An amount of bytes: a whole number with Ki, Mi, Gi, Ti, k, M, G or T."
+            "description": "An amount of bytes: a whole number with Ki, Mi, Gi, Ti, k, M, G or T.",
+            "examples": ["4Gi", "500G"]
         })
     }
 }

@@ -6,6 +6,7 @@
 //! documents are refused.
 
 mod decode;
+mod mend;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity, Span};
 use crate::lab::Lab;
 use crate::source::Source;
+pub use mend::{Change, Mended, Mender, Replacement, certain, mend, settle};
 use tree::{Node, Value};
 
 /// What came out of reading.
@@ -149,6 +151,7 @@ fn form(
             })
             .collect(),
         help: Some(help).filter(|text| !text.is_empty()),
+        fix: None,
     }
 }
 

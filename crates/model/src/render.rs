@@ -97,6 +97,7 @@ mod tests {
             message: "10.0.0.1 is used twice".to_owned(),
             places: vec![place(60, "used here"), place(33, "and here")],
             help: Some("give one of them another address".to_owned()),
+            fix: None,
         };
         let sources = [Source {
             name: "lab.yaml".to_owned(),

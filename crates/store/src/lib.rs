@@ -15,6 +15,7 @@ mod lab_folder;
 mod lock;
 mod secrets;
 mod state;
+mod surroundings;
 
 pub use error::StoreError;
 pub use journal::Journal;
@@ -22,3 +23,4 @@ pub use lab_folder::{LabFolder, files_below, load};
 pub use lock::{Holder, Lock};
 pub use secrets::{Secret, Secrets};
 pub use state::Store;
+pub use surroundings::{Surrounding, surroundings};

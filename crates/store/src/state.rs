@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use model::lab::Lab;
 use model::plan::Generation;
 
 use crate::journal::Journal;
@@ -80,6 +81,25 @@ impl Store {
             generation.0.to_string().as_bytes(),
             0o644,
         )
+    }
+
+    /// Remembers the lab as it was applied, for rules that compare.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn set_applied(&self, _: &Lock, lab: &Lab) -> Result<(), StoreError> {
+        let path = self.path("applied.json");
+        let json =
+            serde_json::to_vec(lab).map_err(|error| StoreError::bad(&path, error.to_string()))?;
+        durable::write(&path, &json, 0o600)
+    }
+
+    /// The lab as it was applied last, as far as that is remembered and can be read: it only serves
+    /// to compare.
+    #[must_use]
+    pub fn applied(&self) -> Option<Lab> {
+        let json = fs::read(self.path("applied.json")).ok()?;
+        serde_json::from_slice(&json).ok()
     }
 
     /// The journal, to be written to.

@@ -5,18 +5,19 @@ use std::net::IpAddr;
 use model::diagnostic::Severity;
 use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S101",
     title: "Every node has an address that its network can give.",
     text: "A node's address must lie in one of the declared networks, and must not be the network's own address or its broadcast address: only then can its neighbours, its router and its prefix length be derived.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
         let field = format!("nodes.{name}.address");
         let Some(addresses) = &node.address else {

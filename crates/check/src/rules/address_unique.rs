@@ -1,22 +1,22 @@
 //! S100: Every address belongs to one thing.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S100",
     title: "Every address belongs to one thing.",
     text: "Two things with one address take each other's packets, now the one and now the other. Nodes and routers are compared.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
 
 use std::collections::BTreeMap;
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let mut owners = BTreeMap::new();
     let routers = lab.networks.iter().flat_map(|(name, network)| {
         // A router that is a host of the lab has the address there, too.

@@ -1,22 +1,22 @@
 //! S103: The number of control planes is odd.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S103",
     title: "The number of control planes is odd.",
     text: "etcd needs a majority: of two members none may fail, of four one as of three. An even number costs a machine and gains nothing; with two, either one's failure stops the cluster. Source: etcd FAQ, 'Why an odd number of cluster members?'.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Warning,
     check,
 };
 
 use model::lab::Role;
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for name in lab.clusters.keys() {
         let planes: Vec<String> = lab
             .nodes

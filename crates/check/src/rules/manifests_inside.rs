@@ -1,20 +1,20 @@
 //! S109: Manifests lie below the lab file.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S109",
     title: "Manifests lie below the lab file.",
     text: "A lab is its folder: what it is made from can be copied, committed and reviewed with it. Nothing outside the folder is read, by no path and through no link.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, app) in &lab.apps {
         let Some(folder) = &app.manifests else {
             continue;

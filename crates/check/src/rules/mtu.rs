@@ -1,20 +1,20 @@
 //! S004: Pods send no packet larger than what is left of the path after encapsulation.
 
-use model::diagnostic::Severity;
-use model::lab::Lab;
+use model::diagnostic::{FieldPath, Fix, Severity};
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S004",
     title: "Pods send no packet larger than what is left of the path after encapsulation.",
     text: "Encapsulation adds bytes to every packet: VXLAN over IPv4 adds 50. A pod whose MTU is larger than the network's MTU less that sends packets that must be fragmented or are lost: small requests work, large ones hang. Left out, the MTU is derived. Sources: RFC 7348 section 5; a published lab that declared 1280 inside a tunnel of 1280.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, cluster) in &lab.clusters {
         let Some(declared) = cluster.cni.mtu() else {
             continue;
@@ -29,19 +29,18 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
         let overhead = cluster.cni.encapsulation().overhead(v6_only);
         let largest = carries.saturating_sub(overhead);
         if declared > largest {
-            findings.add(
+            let field = format!("clusters.{name}.cni.{}.mtu", cluster.cni.word());
+            findings.add_with_fix(
                 format!("pods would send packets of {declared} bytes where {largest} fit"),
                 &[
-                    (
-                        format!("clusters.{name}.cni.{}.mtu", cluster.cni.word()),
-                        "too large",
-                    ),
+                    (field.clone(), "too large"),
                     (
                         format!("networks.{network_name}.mtu"),
                         "carries at most this, encapsulation included",
                     ),
                 ],
                 format!("write mtu: {largest}, or leave it out: it is derived"),
+                Some(Fix::value(FieldPath(field), largest.to_string())),
             );
         }
     }

@@ -1,20 +1,20 @@
 //! S104: Every cluster has a control plane.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S104",
     title: "Every cluster has a control plane.",
     text: "A cluster without a control plane has no API: nothing can be placed, changed or seen in it. Source: Kubernetes documentation, Cluster Architecture.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for name in lab.clusters.keys() {
         if lab.control_planes(name).next().is_none() {
             findings.add(

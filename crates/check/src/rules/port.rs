@@ -1,15 +1,15 @@
 //! S107: Ports on 127.0.0.1 are free for everybody who wants them, once.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S107",
     title: "Ports on 127.0.0.1 are free for everybody who wants them, once.",
     text: "Two forwards cannot listen on one port. Ports below 1024 belong to well-known services of this machine.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use model::lab::Expose;
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let mut taken: BTreeMap<u16, String> = BTreeMap::new();
     for (name, app) in &lab.apps {
         let Some(Expose::Forward(forward)) = &app.expose else {

@@ -1,22 +1,22 @@
 //! S105: Pod and Service ranges are large enough.
 
 use model::diagnostic::Severity;
-use model::lab::Lab;
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S105",
     title: "Pod and Service ranges are large enough.",
     text: "Every node gets 256 pod addresses (a /24, kube-controller-manager's default node mask) out of the pod range, so the range must hold as many /24 as there are nodes. The tenth address of the Service range is cluster DNS, and kubeadm wants room for Services: a /24 at least, and no more than a /12, beyond which the API server refuses. For IPv6 a node gets a /64 and Services have at most a /108.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
 
 use ipnet::IpNet;
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, cluster) in &lab.clusters {
         let nodes = lab.nodes_of(name).count();
         for range in cluster.pods.iter() {

@@ -1,23 +1,23 @@
 //! S102: What is referred to exists.
 
-use model::diagnostic::Severity;
-use model::lab::Lab;
+use model::diagnostic::{FieldPath, Fix, Severity};
 
-use crate::Rule;
 use crate::finding::Findings;
+use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S102",
     title: "What is referred to exists.",
     text: "A name that refers to a cluster, host or site must be declared. Where the lab has several clusters, an app must say which one it runs in.",
+    sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
 };
 
 use model::name::Name;
-use model::read::nearest;
+use model::read::{certain, nearest};
 
-fn check(lab: &Lab, findings: &mut Findings<'_>) {
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let clusters: Vec<&str> = lab.clusters.keys().map(Name::as_str).collect();
     let hosts: Vec<&str> = lab.hosts.keys().map(Name::as_str).collect();
     let sites: Vec<&str> = lab.sites.keys().map(Name::as_str).collect();
@@ -30,7 +30,10 @@ fn check(lab: &Lab, findings: &mut Findings<'_>) {
             (None, []) => format!("declare it: {what}s: {{ {name}: {{ … }} }}"),
             (None, known) => format!("declare it, or write one of: {}", known.join(", ")),
         };
-        findings.add(format!("there is no {what} {name}"), &[(field, "")], help);
+        let fix = certain(name.as_str(), known.iter().copied())
+            .map(|near| Fix::value(FieldPath(field.clone()), near));
+        let message = format!("there is no {what} {name}");
+        findings.add_with_fix(message, &[(field, "")], help, fix);
     };
     for (name, node) in &lab.nodes {
         refer(

@@ -20,7 +20,10 @@ pub(crate) fn run(code: Option<&str>, format: Format) -> anyhow::Result<Exit> {
     let wanted = code.to_ascii_uppercase();
     match check::explanations().find(|rule| rule.code == wanted) {
         Some(rule) if format == Format::Json => answer_json(&rule)?,
-        Some(rule) => answer(&format!("{}: {}\n\n{}\n", rule.code, rule.title, rule.text)),
+        Some(rule) => answer(&format!(
+            "{}: {} ({})\n\n{}\n\nWhat it sees: {}\n",
+            rule.code, rule.title, rule.severity, rule.text, rule.sees
+        )),
         None => {
             tell(&format!("error: there is no finding {code}"));
             tell("hint: steading explain lists all of them");

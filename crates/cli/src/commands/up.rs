@@ -105,6 +105,9 @@ impl<'a> Change<'a> {
             let inventory = engine.observe(self.resources())?;
             plan = engine.plan(log.generation()?, self.resources(), &inventory);
         }
+        if plan.is_empty() {
+            session.store.set_applied(&lock, &session.lab)?;
+        }
         self.conclude(&report, &plan)
     }
 

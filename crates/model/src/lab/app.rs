@@ -17,9 +17,11 @@ use crate::quantity::Bytes;
 pub struct App {
     /// The cluster that it runs in. Default: the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"main")]
     pub cluster: Option<Name>,
     /// The namespace that it runs in. Default: the app's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"media")]
     pub namespace: Option<Name>,
     /// A folder of Kubernetes manifests, relative to the lab file and inside its folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,6 +29,7 @@ pub struct App {
     pub manifests: Option<String>,
     /// An entry of the catalog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"podinfo")]
     pub catalog: Option<Name>,
     /// A Helm chart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,15 +39,18 @@ pub struct App {
     pub settings: Settings,
     /// Whether it is there at all. What is declared with `false` is a plan for later.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[schemars(extend("default" = true))]
     pub enabled: bool,
     /// Where it can be reached from outside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Expose>,
     /// The container image that it runs, where manifests do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "ghcr.io/example/photos:1.4.0")]
     pub image: Option<String>,
     /// How many pods. Default: what the catalog or the manifests say, else 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 2)]
     pub replicas: Option<u32>,
     /// It keeps no data in its pods and may run several times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,15 +63,18 @@ pub struct App {
     pub volumes: Named<Volume>,
     /// Devices that it uses, as `HOST.DEVICE`, by names of `gpus` and `usb`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["nas.gpu"]))]
     pub devices: Vec<String>,
     /// Where its pods may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
     /// Components and apps that it does not work without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["ingress-nginx"]))]
     pub needs: Vec<Name>,
     /// Secrets that it reads, by their names under `secrets`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["smtp-password"]))]
     pub secrets: Vec<Name>,
 }
 
@@ -78,13 +87,17 @@ const fn yes() -> bool {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Chart {
     /// Its name.
+    #[schemars(example = &"jellyfin")]
     pub name: String,
     /// Its repository: `https://…` or `oci://…`.
+    #[schemars(example = "https://charts.example.net")]
     pub repository: String,
     /// Its version.
+    #[schemars(example = "2.3.0")]
     pub version: String,
     /// Its values: an escape hatch.
     #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[schemars(example = serde_json::json!({ "persistence": { "enabled": true } }))]
     pub values: Value,
 }
 
@@ -94,9 +107,11 @@ pub struct Chart {
 pub struct Requests {
     /// Processor threads, in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 100)]
     pub millicpu: Option<u32>,
     /// Memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "256Mi")]
     pub memory: Option<Bytes>,
 }
 
@@ -106,12 +121,15 @@ pub struct Requests {
 pub struct Placement {
     /// Only on these nodes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["worker-1"]))]
     pub nodes: Vec<Name>,
     /// Only on nodes with these labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "disk": "fast" }))]
     pub labels: BTreeMap<String, String>,
     /// Raw terms of node affinity; one of them is enough, as in Kubernetes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!([{ "zone": "attic" }, { "disk": "fast" }]))]
     pub any_of: Vec<BTreeMap<String, String>>,
     /// It may run on nodes of hosts that come and go. Default: what the taints say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,12 +194,15 @@ pub enum Expose {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Forward {
     /// The Service's name, in the app's namespace.
+    #[schemars(example = &"podinfo")]
     pub service: Name,
     /// The Service's port.
     #[schemars(range(min = 1, max = 65_535))]
+    #[schemars(example = 9898)]
     pub port: u16,
     /// The port on 127.0.0.1. Default: a free one, the same one every time where possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 9898)]
     pub listen: Option<u16>,
 }
 
@@ -191,12 +212,15 @@ pub struct Forward {
 pub struct LoadBalancer {
     /// The Service's name, in the app's namespace. Default: the app's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"photos")]
     pub service: Option<Name>,
     /// The ports, as `tcp/443`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["tcp/443"]))]
     pub ports: Vec<String>,
     /// The address. Default: a free one of the pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "10.0.0.101")]
     pub address: Option<std::net::IpAddr>,
     /// Pods see the client's own address (`externalTrafficPolicy: Local`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -208,14 +232,18 @@ pub struct LoadBalancer {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Ingress {
     /// The name, such as `photos.example.net`.
+    #[schemars(example = "photos.example.net")]
     pub host: String,
     /// The component that leads there, such as `ingress-nginx`. Default: the only one that can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "ingress-nginx")]
     pub by: Option<Name>,
     /// The Service's name, in the app's namespace. Default: the app's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"photos")]
     pub service: Option<Name>,
     /// The Service's port. Default: 80.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 80)]
     pub port: Option<u16>,
 }

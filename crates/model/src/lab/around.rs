@@ -13,15 +13,19 @@ use crate::name::Name;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FirewallRule {
     /// The host that enforces it.
+    #[schemars(example = &"router")]
     pub on: Name,
     /// The network that packets come from. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"iot")]
     pub from: Option<Name>,
     /// The network that packets go to. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"lan")]
     pub to: Option<Name>,
     /// The ports, as `tcp/443`. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["tcp/443"]))]
     pub ports: Vec<String>,
     /// What happens to them.
     pub action: FirewallAction,
@@ -45,12 +49,14 @@ pub enum FirewallAction {
 pub struct User {
     /// Public SSH keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["ssh-ed25519 AAAA… you@laptop"]))]
     pub ssh_keys: Vec<String>,
     /// What they may do in which cluster.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clusters: BTreeMap<Name, ClusterAccess>,
     /// The hosts that they may log in to. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["nas"]))]
     pub hosts: Vec<Name>,
     /// They may become root on those hosts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -75,24 +81,31 @@ pub enum ClusterAccess {
 pub struct ImageBuild {
     /// The image that it begins with, by its digest. Default: an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "debian:13-slim")]
     pub from: Option<String>,
     /// Files and folders inside the lab's folder, each with its place in the image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "images/agent": "/usr/bin/agent" }))]
     pub files: BTreeMap<String, String>,
     /// Debian packages that are installed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["ca-certificates"]))]
     pub packages: Vec<String>,
     /// What it starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["/usr/bin/agent", "--verbose"]))]
     pub entrypoint: Vec<String>,
     /// Its environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "TZ": "Europe/Berlin" }))]
     pub environment: BTreeMap<String, String>,
     /// The user that it runs as, by number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 1000)]
     pub user: Option<u32>,
     /// The registry that it is sent to. Default: only into the nodes' own stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "registry.home.example.net")]
     pub push: Option<String>,
 }
 
@@ -104,9 +117,11 @@ pub struct Watched {
     pub kind: WatchedKind,
     /// The host of the lab that it is on, or is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"router")]
     pub host: Option<Name>,
     /// Its address or URL, where it is on none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "http://10.0.0.70:8123")]
     pub address: Option<String>,
     /// What is taken from it. Default: all that its kind has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -28,18 +28,22 @@ pub struct Cluster {
     /// How large each node's part is, as a prefix length. Default: 24, and 64 for IPv6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 16, max = 120))]
+    #[schemars(example = 24)]
     pub pods_per_node: Option<u8>,
     /// The address range of Services, or one of each family.
     #[schemars(example = "10.96.0.0/16")]
     pub services: Dual<IpNet>,
     /// The address of DNS in the cluster. Default: the tenth of `services`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "10.96.0.10")]
     pub dns: Option<IpAddr>,
     /// The address of the API in the cluster. Default: the first of `services`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "10.96.0.1")]
     pub api_service: Option<IpAddr>,
     /// The DNS domain inside the cluster.
     #[serde(default = "cluster_local")]
+    #[schemars(example = "cluster.local")]
     pub domain: String,
     /// The pod network.
     pub cni: Cni,
@@ -48,10 +52,12 @@ pub struct Cluster {
     pub proxy: Option<Proxy>,
     /// The network between the nodes. Default: the one that the first node's address is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"lan")]
     pub network: Option<Name>,
     /// Further names and addresses that the API is reached by, for its certificate. Those that
     /// the lab file tells anyway need not be here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["api.home.example.net"]))]
     pub sans: Vec<String>,
     /// Its certificates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,9 +79,9 @@ fn cluster_local() -> String {
 #[serde(rename_all = "kebab-case")]
 pub enum Endpoint {
     /// At an address that the control planes hand to each other.
-    Vip(IpAddr),
+    Vip(#[schemars(example = "10.0.0.10")] IpAddr),
     /// At one of its control planes.
-    Node(Name),
+    Node(#[schemars(example = "control-plane-1")] Name),
     /// At a name.
     Dns(EndpointName),
 }
@@ -85,12 +91,15 @@ pub enum Endpoint {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EndpointName {
     /// The name.
+    #[schemars(example = "api.home.example.net")]
     pub name: String,
     /// The network whose DNS knows it. Default: a server outside the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"lan")]
     pub network: Option<Name>,
     /// Where it leads. Default: to all control planes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "10.0.0.10")]
     pub address: Option<IpAddr>,
 }
 
@@ -157,21 +166,27 @@ pub struct Talos {
     #[schemars(example = "1.12.4")]
     pub version: String,
     /// The Kubernetes version, without `v`.
+    #[schemars(example = "1.35.0")]
     pub kubernetes: String,
     /// System extensions that are built into its image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["siderolabs/i915"]))]
     pub extensions: Vec<String>,
     /// Further arguments for its kernel.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["net.ifnames=0"]))]
     pub kernel_args: Vec<String>,
     /// The port of KubePrism, its load balancer for the API on every node. Default: 7445; 0: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 7445)]
     pub kubeprism: Option<u16>,
     /// The version of the configuration's contract. Default: that of `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1.12")]
     pub contract: Option<String>,
     /// The version of the program `talosctl` that looks after it. Default: `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1.12.1")]
     pub talosctl: Option<String>,
 }
 
@@ -187,6 +202,7 @@ pub struct K3s {
     pub datastore: Option<Datastore>,
     /// Parts of it that are left out, such as `traefik` or `servicelb`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["traefik", "servicelb"]))]
     pub disable: Vec<String>,
 }
 
@@ -205,12 +221,15 @@ pub enum Datastore {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Nixos {
     /// The release, such as `25.11`.
+    #[schemars(example = "25.11")]
     pub release: String,
     /// The Kubernetes version that the release brings, without `v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1.34.2")]
     pub kubernetes: Option<String>,
     /// Signatures of binary caches are checked.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[schemars(extend("default" = true))]
     pub require_signatures: bool,
 }
 
@@ -247,6 +266,7 @@ pub struct Certificates {
     pub renew_before: Option<Period>,
     /// A folder of certificates inside the lab's folder, where somebody else issues them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"pki")]
     pub folder: Option<String>,
 }
 
@@ -255,13 +275,16 @@ pub struct Certificates {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Oidc {
     /// Who issues the tokens.
+    #[schemars(example = "https://login.example.net")]
     pub issuer: String,
     /// The cluster's name there.
+    #[schemars(example = &"kubernetes")]
     pub client: String,
     /// The secret for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretRef>,
     /// The claim that names the user. Default: `sub`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"email")]
     pub username_claim: Option<String>,
 }

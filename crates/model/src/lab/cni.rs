@@ -124,6 +124,7 @@ pub struct Flannel {
     pub backend: FlannelBackend,
     /// The MTU inside pods. Default: derived from the network between the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 1450)]
     pub mtu: Option<u16>,
 }
 
@@ -144,6 +145,7 @@ pub enum FlannelBackend {
 pub struct Calico {
     /// Its version, without `v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "3.32.0")]
     pub version: Option<String>,
     /// How packets are wrapped between nodes.
     #[serde(default)]
@@ -156,6 +158,7 @@ pub struct Calico {
     pub dataplane: CalicoDataplane,
     /// The MTU inside pods. Default: derived from the networks between the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 1450)]
     pub mtu: Option<u16>,
     /// It tells routers its routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -163,9 +166,11 @@ pub struct Calico {
     /// The network whose addresses are the ends of wrapped packets. Default: that between the
     /// nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"lan")]
     pub network: Option<Name>,
     /// Its controllers run, which free what deleted nodes and pods leave.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[schemars(extend("default" = true))]
     pub controllers: bool,
 }
 
@@ -192,12 +197,14 @@ pub enum CalicoDataplane {
 pub struct Cilium {
     /// Its version, without `v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1.19.0")]
     pub version: Option<String>,
     /// How packets are wrapped between nodes; `none` is Cilium's "native routing".
     #[serde(default)]
     pub encapsulation: Encapsulation,
     /// The MTU inside pods. Default: derived from the network between the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 1450)]
     pub mtu: Option<u16>,
     /// Answers travel from the pod's node straight to the client (DSR).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -213,9 +220,11 @@ pub struct Cilium {
     pub bgp: Option<Bgp>,
     /// The name that its agents reach the API by. Default: the cluster's endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "api.home.example.net")]
     pub api: Option<String>,
     /// Pods' addresses are hidden behind the node's when they leave the cluster over IPv6.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[schemars(extend("default" = true))]
     pub masquerade_v6: bool,
 }
 
@@ -224,12 +233,15 @@ pub struct Cilium {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TailnetCni {
     /// The tailnet, a network of the lab.
+    #[schemars(example = &"tailnet")]
     pub network: Name,
     /// The MTU inside pods. Default: that of the tailnet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 1280)]
     pub mtu: Option<u16>,
     /// The image of the agent on every node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "ghcr.io/tailscale/tailscale:v1.92.0")]
     pub image: Option<String>,
 }
 
@@ -238,10 +250,13 @@ pub struct TailnetCni {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Bgp {
     /// The cluster's autonomous system.
+    #[schemars(example = 64513)]
     pub asn: u32,
     /// The routers, hosts of the lab.
+    #[schemars(example = serde_json::json!(["router"]))]
     pub peers: Vec<Name>,
     /// Only nodes with this label speak, as `key=value`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "bgp=yes")]
     pub speakers: Option<String>,
 }

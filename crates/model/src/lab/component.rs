@@ -157,21 +157,27 @@ impl<'de> Visitor<'de> for Fields {
 #[allow(dead_code, reason = "only its schema is used")]
 struct Known {
     /// The catalog entry. Default: the one of the component's own name.
+    #[schemars(example = "ingress-nginx")]
     catalog: Option<Name>,
     /// The cluster that it runs in. Default: the only one.
+    #[schemars(example = &"main")]
     cluster: Option<Name>,
     /// The namespace that it runs in. Default: what the catalog says.
+    #[schemars(example = &"ingress")]
     namespace: Option<Name>,
     /// Its version. Default: the catalog's.
+    #[schemars(example = "4.12.2")]
     version: Option<String>,
     /// Whether it is there at all. What is declared with `false` is a plan for later.
-    #[schemars(default)]
-    enabled: bool,
+    #[schemars(extend("default" = true))]
+    enabled: Option<bool>,
     /// Its address for clients outside the cluster, out of a load balancer's pool.
+    #[schemars(example = "10.0.0.101")]
     address: Option<IpAddr>,
     /// What each of its pods asks for.
     requests: Option<Requests>,
     /// Helm values: an escape hatch.
+    #[schemars(example = serde_json::json!({ "controller": { "replicaCount": 2 } }))]
     values: Option<Value>,
 }
 

@@ -24,9 +24,15 @@ use crate::quantity::Bytes;
 pub struct Site {
     /// A cloud provider's region that it is, such as `eu-west-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "eu-west-1")]
     pub region: Option<String>,
+    /// A cloud provider's availability zone that it is, such as `eu-west-1a`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"eu-west-1a")]
+    pub zone: Option<String>,
     /// A place inside another: a room, a rack, an availability zone of a region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"house")]
     pub within: Option<Name>,
     /// Power that lasts for a while after the mains fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,18 +45,22 @@ pub struct Site {
 pub struct Host {
     /// The site it stands at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"attic")]
     pub site: Option<Name>,
     /// What it is, in a person's words: `Intel N100`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "Intel N100")]
     pub model: Option<String>,
     /// Its processor architecture.
     #[serde(default)]
     pub arch: Arch,
     /// Its processor threads, as the operating system counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 8)]
     pub cpu: Option<u32>,
     /// Its memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "16Gi")]
     pub memory: Option<Bytes>,
     /// Its memory corrects errors (ECC).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -100,6 +110,7 @@ pub struct Host {
     pub reserve: Option<Size>,
     /// Ports that its own firewall lets in, as `tcp/6443`. Default: it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = serde_json::json!(["tcp/6443", "udp/8472"]))]
     pub open_ports: Option<Vec<String>>,
     /// It routes with BGP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,9 +179,11 @@ pub enum Arch {
 pub struct Size {
     /// Processor threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 2)]
     pub cpu: Option<u32>,
     /// Memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "4Gi")]
     pub memory: Option<Bytes>,
 }
 
@@ -191,7 +204,7 @@ pub enum Access {
     /// It is the machine that Steading runs on.
     Local,
     /// By SSH, as `USER@HOST` or `USER@HOST:PORT`.
-    Ssh(String),
+    Ssh(#[schemars(example = "root@10.0.0.2")] String),
 }
 
 /// A service on a host outside Kubernetes.
@@ -245,7 +258,7 @@ pub enum Os {
     /// Rocky Linux.
     Rocky(Release),
     /// Another one; its name and release.
-    Other(String),
+    Other(#[schemars(example = "OPNsense 25.7")] String),
 }
 
 /// A release of an operating system.
@@ -253,6 +266,7 @@ pub enum Os {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Release {
     /// Such as `13` or `25.11`.
+    #[schemars(example = "13")]
     pub release: String,
 }
 
@@ -272,6 +286,7 @@ pub enum Hypervisor {
 pub struct Qemu {
     /// The network that machines are bridged to. Default: the one that the host's address is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"lan")]
     pub bridge: Option<Name>,
 }
 
@@ -281,9 +296,11 @@ pub struct Qemu {
 pub struct Proxmox {
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "9.0")]
     pub version: Option<String>,
     /// Where its API answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "https://10.0.0.40:8006")]
     pub url: Option<String>,
     /// The token for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -319,21 +336,27 @@ impl Cloud {
 pub struct Instance {
     /// The provider's name for its size, such as `t3.medium`.
     #[serde(rename = "type")]
+    #[schemars(example = "t3.medium")]
     pub size: String,
     /// The region, such as `ap-northeast-2`.
+    #[schemars(example = "ap-northeast-2")]
     pub region: String,
     /// The availability zone, such as `ap-northeast-2a`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "ap-northeast-2a")]
     pub zone: Option<String>,
     /// The image that it starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "debian-13")]
     pub image: Option<String>,
     /// A script that runs at its first start, inside the lab's folder. Changing it makes the
     /// machine anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "cloud/first-boot.sh")]
     pub first_boot: Option<String>,
     /// The provider's subnet that it is in, as a network of the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"cloud")]
     pub subnet: Option<Name>,
 }
 
@@ -342,8 +365,10 @@ pub struct Instance {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BgpRouter {
     /// Its autonomous system.
+    #[schemars(example = 64512)]
     pub asn: u32,
     /// Who it peers with: hosts or nodes of the lab.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["worker-1"]))]
     pub neighbours: Vec<Name>,
 }

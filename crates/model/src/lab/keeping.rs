@@ -1,4 +1,4 @@
-//! What must stay, and what is kept: promises and backups.
+//! What must stay, what is kept, what is known and accepted: promises, backups, claims.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::SecretRef;
 use crate::duration::Period;
 use crate::name::Name;
+use crate::quantity::Bytes;
 
 /// Something that must stay when something else goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,12 +17,14 @@ pub struct Promise {
     /// What must stay: `api`, `ingress`, `apps` (those that may run several times), `running-apps`
     /// (what ran before goes on), `dns`, `storage`, `vpn`, or names of apps, components and
     /// storages.
+    #[schemars(example = serde_json::json!(["api", "ingress"]))]
     pub stays: Vec<String>,
     /// How long it may be away. Default: as long as Kubernetes takes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Period>,
     /// Why it matters, in the owner's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "the family watches films in the evening")]
     pub because: Option<String>,
 }
 
@@ -31,9 +34,9 @@ pub struct Promise {
 pub enum Event {
     /// These are switched off: `volatile`, `control-plane`, or names of hosts, nodes, sites,
     /// storages or networks; one, or a list.
-    Off(OneOrMany),
+    Off(#[schemars(example = &"volatile")] OneOrMany),
     /// Any this many hosts fail.
-    Fails(u32),
+    Fails(#[schemars(example = 1)] u32),
 }
 
 /// One text, or a list of texts.
@@ -62,15 +65,18 @@ impl OneOrMany {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Backup {
     /// What is backed up: `volumes`, `etcd`, or single ones as `APP.VOLUME`.
+    #[schemars(example = serde_json::json!(["volumes", "etcd"]))]
     pub of: Vec<String>,
     /// Where to.
     pub to: Target,
     /// With which program. Default: restic for volumes, etcd's own snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"restic")]
     pub by: Option<Name>,
     /// When it begins, as `02:00`. Default: some time at night that collides with no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
+    #[schemars(example = "02:00")]
     pub at: Option<String>,
     /// How often. Default: `1d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +86,7 @@ pub struct Backup {
     /// When old ones are removed, as `03:00`. Default: after every backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
+    #[schemars(example = "03:00")]
     pub prune_at: Option<String>,
     /// How often a backup is restored somewhere and compared: `daily`, `weekly`, `monthly`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +101,7 @@ pub struct Backup {
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// A storage of the lab.
-    Storage(Name),
+    Storage(#[schemars(example = &"nas")] Name),
     /// Backblaze B2.
     B2(Bucket),
     /// Amazon S3, or what speaks the same.
@@ -106,9 +113,11 @@ pub enum Target {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Bucket {
     /// Its name.
+    #[schemars(example = "home-backups")]
     pub bucket: String,
     /// Where it answers. Default: the provider's own address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "s3.eu-central-003.backblazeb2.com")]
     pub endpoint: Option<String>,
     /// The key's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,4 +137,40 @@ pub enum Rhythm {
     Weekly,
     /// Once a month.
     Monthly,
+}
+
+/// A finding of `steading check` that is known and meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Accepted {
+    /// The rule's code, such as `S022`.
+    #[schemars(regex(pattern = "^S[0-9]{3}$"), example = &"S022")]
+    pub code: String,
+    /// The field that it is found at, or one around it, such as `hosts.becquerel`.
+    #[schemars(example = &"hosts.relay")]
+    pub at: String,
+    /// Why it is meant to be.
+    #[schemars(example = &"one is enough for us")]
+    pub because: String,
+}
+
+/// Totals that the lab's description tells. The check adds up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Claims {
+    /// How many hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 8)]
+    pub hosts: Option<u32>,
+    /// How many nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 11)]
+    pub nodes: Option<u32>,
+    /// How many processor threads all hosts have together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 68)]
+    pub cpu: Option<u32>,
+    /// How much memory all hosts have together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
 }

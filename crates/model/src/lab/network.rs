@@ -18,6 +18,7 @@ use crate::range::AddressRange;
 pub struct Network {
     /// The site that it belongs to. Overlays span sites and name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"attic")]
     pub site: Option<Name>,
     /// Its address range, such as `10.0.0.0/24`; or a list of one for IPv4 and one for IPv6.
     #[schemars(example = "10.0.0.0/24")]
@@ -28,18 +29,22 @@ pub struct Network {
     pub gateway: Option<Dual<IpAddr>>,
     /// The host that routes it, if it is one of the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"router")]
     pub router: Option<Name>,
     /// The largest packet that it carries, in bytes. Default: 1500; for an overlay what its kind
     /// leaves of the network below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 576, max = 65_535))]
+    #[schemars(example = 1500)]
     pub mtu: Option<u16>,
     /// The network whose cables or radio carry it: the LAN of a VLAN, the uplink of an overlay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"lan")]
     pub over: Option<Name>,
     /// Its VLAN number on `over` (IEEE 802.1Q).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4094))]
+    #[schemars(example = 20)]
     pub vlan: Option<u16>,
     /// It is, or also is, a wireless network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +60,7 @@ pub struct Network {
     pub dns: Option<Dns>,
     /// Networks that its members must not reach. Holds only where `firewall` enforces it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["lan"]))]
     pub isolated_from: Vec<Name>,
     /// It is an uplink to the internet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -92,9 +98,11 @@ impl Network {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Wifi {
     /// Its name on the air.
+    #[schemars(example = &"home")]
     pub ssid: String,
     /// The host that serves as access point, if it is one of the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"router")]
     pub access_point: Option<Name>,
     /// Its passphrase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +158,7 @@ impl Overlay {
 pub struct Tailscale {
     /// The tailnet's name, such as `example.ts.net`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "example.ts.net")]
     pub tailnet: Option<String>,
     /// The key that machines join with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,9 +177,11 @@ pub struct Headscale {
     pub url: String,
     /// The host that runs it, if it is one of the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"router")]
     pub on: Option<Name>,
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "0.28.0")]
     pub version: Option<String>,
     /// The key that machines join with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,9 +212,11 @@ pub struct JoinKey {
 pub struct Wireguard {
     /// The host that the others connect to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"router")]
     pub server: Option<Name>,
     /// The UDP port that it listens on. Default: 51820.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 51820)]
     pub port: Option<u16>,
 }
 
@@ -215,10 +228,12 @@ pub struct Tunnel {
     pub kind: TunnelKind,
     /// The address of the other end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "203.0.113.7")]
     pub remote: Option<IpAddr>,
     /// The range that the other end routes here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
+    #[schemars(example = "203.0.113.8/29")]
     pub routed: Option<IpNet>,
 }
 
@@ -243,6 +258,7 @@ pub enum TunnelKind {
 pub struct Dhcp {
     /// The host that serves it. Default: the router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"router")]
     pub server: Option<Name>,
     /// Ranges that are handed out to whoever asks, such as `10.0.0.200-10.0.0.250`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -257,9 +273,11 @@ pub struct Dhcp {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Reservation {
     /// The address.
+    #[schemars(example = "10.0.0.50")]
     pub address: IpAddr,
     /// The MAC that gets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "aa:bb:cc:dd:ee:ff")]
     pub mac: Option<super::host::Mac>,
 }
 
@@ -268,18 +286,23 @@ pub struct Reservation {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Dns {
     /// The zone, such as `home.example.net`.
+    #[schemars(example = "home.example.net")]
     pub zone: String,
     /// The host that answers for it. Default: the router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"router")]
     pub server: Option<Name>,
     /// Further names, each with its address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "printer": "10.0.0.9" }))]
     pub records: BTreeMap<String, IpAddr>,
     /// Zones that are asked elsewhere: zone to server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "corp.example.net": "10.0.8.1" }))]
     pub forward: BTreeMap<String, IpAddr>,
     /// Where everything else is asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["9.9.9.9"]))]
     pub upstream: Vec<String>,
     /// Records are changed by DHCP while it runs, so the zone's file must not be overwritten.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

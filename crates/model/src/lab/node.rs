@@ -17,10 +17,12 @@ use crate::quantity::Bytes;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Node {
     /// The cluster that it belongs to.
+    #[schemars(example = &"main")]
     pub cluster: Name,
     /// What it does in the cluster.
     pub role: Role,
     /// The host that it runs on.
+    #[schemars(example = &"nas")]
     pub on: Name,
     /// It runs as a container (namespaces) on the host: ready in seconds, no emulation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,9 +37,11 @@ pub struct Node {
     pub address: Option<Dual<IpAddr>>,
     /// Further addresses, each by the network that it is in.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "storage": "10.0.9.21" }))]
     pub addresses: BTreeMap<Name, Dual<IpAddr>>,
     /// Kubernetes labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "disk": "fast" }))]
     pub labels: BTreeMap<String, String>,
     /// Kubernetes taints. Default: for a control plane of a cluster with workers, kubeadm's
     /// `node-role.kubernetes.io/control-plane:NoSchedule`; else none.
@@ -99,6 +103,7 @@ impl Machine {
 pub struct ContainerMachine {
     /// Processor threads.
     #[schemars(range(min = 1, max = 1024))]
+    #[schemars(example = 2)]
     pub cpu: u32,
     /// Memory.
     #[schemars(example = "4Gi")]
@@ -111,6 +116,7 @@ pub struct ContainerMachine {
 pub struct VirtualMachine {
     /// Processor threads.
     #[schemars(range(min = 1, max = 1024))]
+    #[schemars(example = 4)]
     pub cpu: u32,
     /// Memory.
     #[schemars(example = "8Gi")]
@@ -121,12 +127,15 @@ pub struct VirtualMachine {
     pub disk: Option<Bytes>,
     /// Its hardware address. Default: derived from the lab and the node's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "52:54:00:00:00:21")]
     pub mac: Option<Mac>,
     /// Devices of the host that it is given: names of `gpus`, `usb` or `disks`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["gpu"]))]
     pub devices: Vec<Name>,
     /// The disk of the host that its own lies on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "disk-1")]
     pub on_disk: Option<Name>,
 }
 
@@ -135,9 +144,11 @@ pub struct VirtualMachine {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Taint {
     /// Its key, such as `dedicated`.
+    #[schemars(example = &"dedicated")]
     pub key: String,
     /// Its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"storage")]
     pub value: Option<String>,
     /// What it does to pods that do not tolerate it.
     pub effect: TaintEffect,

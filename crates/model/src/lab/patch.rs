@@ -9,13 +9,19 @@ use serde_json::Value;
 #[serde(rename_all = "kebab-case")]
 pub enum Patch {
     /// Into Talos' machine configuration (a strategic merge patch).
-    Talos(Value),
+    Talos(
+        #[schemars(example = serde_json::json!({ "machine": { "sysctls": { "vm.swappiness": "1" } } }))]
+         Value,
+    ),
     /// Into kubeadm's configuration; the document's `kind` says into which.
-    Kubeadm(Value),
+    Kubeadm(
+        #[schemars(example = serde_json::json!({ "kind": "ClusterConfiguration", "featureGates": { "ControlPlaneKubeletLocalMode": true } }))]
+         Value,
+    ),
     /// Into k3s' `config.yaml`.
-    K3s(Value),
+    K3s(#[schemars(example = serde_json::json!({ "kubelet-arg": ["max-pods=200"] }))] Value),
     /// A NixOS module: a file inside the lab's folder.
-    Nixos(String),
+    Nixos(#[schemars(example = "nixos/worker.nix")] String),
     /// Into kubelet's configuration.
-    Kubelet(Value),
+    Kubelet(#[schemars(example = serde_json::json!({ "maxPods": 200 }))] Value),
 }

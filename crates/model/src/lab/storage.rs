@@ -70,11 +70,14 @@ impl Storage {
 pub struct ExternalCeph {
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "19.2.3")]
     pub version: Option<String>,
     /// The hosts with monitors.
+    #[schemars(example = serde_json::json!(["nas"]))]
     pub monitors: Vec<Name>,
     /// The disks that data lies on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["nas.disk-1", "nas.disk-2"]))]
     pub osds: Vec<HostDisk>,
     /// Its pools.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -90,21 +93,27 @@ pub struct ExternalCeph {
 pub struct Rook {
     /// The Kubernetes cluster that it runs in. Default: the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"main")]
     pub cluster: Option<Name>,
     /// Rook's version, without `v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1.18.0")]
     pub version: Option<String>,
     /// Ceph's version, without `v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "19.2.3")]
     pub ceph: Option<String>,
     /// How many monitors. Default: 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 3)]
     pub monitors: Option<u32>,
     /// How many managers. Default: 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 2)]
     pub managers: Option<u32>,
     /// The disks that data lies on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["nas.disk-1", "nas.disk-2"]))]
     pub osds: Vec<HostDisk>,
     /// Its pools.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -114,6 +123,7 @@ pub struct Rook {
     pub classes: Named<Class>,
     /// Options of Ceph's central configuration, each as `option: value`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({ "osd_memory_target": "2G" }))]
     pub options: BTreeMap<String, String>,
 }
 
@@ -122,6 +132,7 @@ pub struct Rook {
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(example = "nas.disk-1")]
 pub struct HostDisk(pub String);
 
 impl HostDisk {
@@ -142,10 +153,12 @@ pub struct Pool {
     pub kind: PoolKind,
     /// How many copies. Default: 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 3)]
     pub replicas: Option<u32>,
     /// How many copies must be written before a write is confirmed (Ceph's `min_size`). Default:
     /// more than half of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 2)]
     pub min_replicas: Option<u32>,
     /// What two copies never share. Default: a host.
     #[serde(default)]
@@ -185,14 +198,17 @@ pub enum FailureDomain {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Zfs {
     /// The host that it lies on.
+    #[schemars(example = &"nas")]
     pub on: Name,
     /// Its virtual devices: data is spread over them, each survives the loss of some disks.
     pub vdevs: Vec<Vdev>,
     /// Disks of the host that cache reads (L2ARC).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["nvme-1"]))]
     pub l2arc: Vec<Name>,
     /// Disks of the host that log synchronous writes (SLOG).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!(["nvme-2"]))]
     pub slog: Vec<Name>,
     /// Equal blocks are stored once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -210,15 +226,21 @@ pub struct Zfs {
 #[serde(rename_all = "kebab-case")]
 pub enum Vdev {
     /// All disks hold the same.
-    Mirror(Vec<Name>),
+    Mirror(#[schemars(example = serde_json::json!(["disk-1", "disk-2"]))] Vec<Name>),
     /// Any one may fail.
-    Raidz1(Vec<Name>),
+    Raidz1(#[schemars(example = serde_json::json!(["disk-1", "disk-2", "disk-3"]))] Vec<Name>),
     /// Any two may fail.
-    Raidz2(Vec<Name>),
+    Raidz2(
+        #[schemars(example = serde_json::json!(["disk-1", "disk-2", "disk-3", "disk-4"]))]
+        Vec<Name>,
+    ),
     /// Any three may fail.
-    Raidz3(Vec<Name>),
+    Raidz3(
+        #[schemars(example = serde_json::json!(["disk-1", "disk-2", "disk-3", "disk-4", "disk-5"]))]
+         Vec<Name>,
+    ),
     /// None may fail.
-    Stripe(Vec<Name>),
+    Stripe(#[schemars(example = serde_json::json!(["disk-1"]))] Vec<Name>),
 }
 
 impl Vdev {
@@ -253,12 +275,15 @@ impl Vdev {
 pub struct Local {
     /// The Kubernetes cluster. Default: the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"main")]
     pub cluster: Option<Name>,
     /// The component that makes the volumes, such as `openebs`. Default: Steading makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"openebs")]
     pub by: Option<Name>,
     /// The folder on the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "/var/lib/volumes")]
     pub path: Option<String>,
     /// Classes of volumes for Kubernetes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -270,8 +295,10 @@ pub struct Local {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Nfs {
     /// The host that serves it.
+    #[schemars(example = &"nas")]
     pub server: Name,
     /// The folder that it exports.
+    #[schemars(example = "/tank/media")]
     pub export: String,
     /// Classes of volumes for Kubernetes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -285,9 +312,11 @@ pub struct ObjectStore {
     /// Who runs it.
     pub provider: ObjectProvider,
     /// The bucket.
+    #[schemars(example = &"home")]
     pub bucket: String,
     /// Where it answers. Default: the provider's own address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "s3.eu-central-003.backblazeb2.com")]
     pub endpoint: Option<String>,
     /// The key's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -318,6 +347,7 @@ pub struct Class {
     pub default: bool,
     /// The pool that they lie in, where the storage has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"fast")]
     pub pool: Option<Name>,
     /// What happens to a volume that is no longer claimed. Default: it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -340,20 +370,25 @@ pub enum Reclaim {
 pub struct Volume {
     /// Its size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "20Gi")]
     pub size: Option<Bytes>,
     /// Its class, as `STORAGE.CLASS`, or the only class of that name. Default: the default class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "rook.block")]
     pub class: Option<String>,
     /// Several pods may write to it at once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
     /// Why it is in no backup, where that is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "it can be downloaded again")]
     pub no_backup: Option<String>,
     /// The node that it lies on, for a volume on a node's own disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "worker-1")]
     pub on: Option<Name>,
     /// The folder on that node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "/var/lib/media")]
     pub path: Option<String>,
 }

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::tree::{Entry, Node, Value};
-use super::{form, nearest};
-use crate::diagnostic::{Diagnostic, FieldPath};
+use super::{certain, form, nearest};
+use crate::diagnostic::{Diagnostic, FieldPath, Fix};
 use crate::lab::{FORMAT, Lab, Named};
 use crate::name::Name;
 use deserializer::Decoder;
 
 /// The sections of a lab file.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 20] = [
     "format",
     "lab",
     "sites",
@@ -34,6 +34,8 @@ const SECTIONS: [&str; 18] = [
     "observability",
     "promises",
     "backups",
+    "accepts",
+    "claims",
     "notes",
 ];
 
@@ -79,6 +81,8 @@ pub(super) fn lab(tree: &Node, findings: &mut Vec<Diagnostic>) -> Option<Lab> {
         observability: section(find("observability"), &sink),
         promises: list(find("promises"), &sink),
         backups: section(find("backups"), &sink),
+        accepts: list(find("accepts"), &sink),
+        claims: find("claims").and_then(|entry| value(&entry.value, "claims".into(), &sink)),
         notes: notes(find("notes"), &sink),
     });
     findings.append(&mut sink.into_inner());
@@ -194,6 +198,7 @@ fn value<T: DeserializeOwned>(
 fn unknown_field(path: &FieldPath, entry: &Entry, known: &[&str]) -> Diagnostic {
     let key: String = entry.key.chars().take(80).collect();
     let field = path.field(&key);
+    let fix = certain(&key, known.iter().copied()).map(|near| Fix::name(field.clone(), near));
     let place = Some((field, entry.key_span, String::new()));
     let message = format!("there is no field `{key}` here");
     let help = match nearest(&key, known.iter().copied()) {
@@ -201,5 +206,8 @@ fn unknown_field(path: &FieldPath, entry: &Entry, known: &[&str]) -> Diagnostic 
         None if known.is_empty() => "there are no fields here".to_owned(),
         None => format!("the fields here are: {}", known.join(", ")),
     };
-    form("F013", message, place, help)
+    Diagnostic {
+        fix,
+        ..form("F013", message, place, help)
+    }
 }

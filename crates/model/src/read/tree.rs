@@ -321,6 +321,7 @@ fn join(
                     },
                 ],
                 help: Some("remove or rename one of them".to_owned()),
+                fix: None,
             }),
         }
     }

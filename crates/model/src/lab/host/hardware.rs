@@ -16,12 +16,15 @@ use crate::quantity::Bytes;
 pub struct Nic {
     /// Its hardware address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "aa:bb:cc:dd:ee:ff")]
     pub mac: Option<Mac>,
     /// How fast it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "2.5G")]
     pub speed: Option<Speed>,
     /// The network that it is connected to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"lan")]
     pub network: Option<Name>,
     /// It is a radio.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -34,12 +37,14 @@ pub struct Nic {
 pub struct Disk {
     /// Its size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "4T")]
     pub size: Option<Bytes>,
     /// How it stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<DiskKind>,
     /// Where the operating system finds it, such as `/dev/disk/by-id/…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "/dev/disk/by-id/ata-disk-1")]
     pub device: Option<String>,
     /// What it is used for. Several share it by partitions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -86,6 +91,7 @@ pub struct Gpu {
     pub vendor: GpuVendor,
     /// Which one, such as `GTX 1050 Mobile`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "GTX 1050 Mobile")]
     pub model: Option<String>,
 }
 
@@ -106,9 +112,11 @@ pub enum GpuVendor {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct UsbDevice {
     /// Vendor and product, such as `10c4:ea60`.
+    #[schemars(example = "10c4:ea60")]
     pub id: String,
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "Zigbee stick")]
     pub about: Option<String>,
 }
 
@@ -204,7 +212,7 @@ impl fmt::Display for Speed {
 }
 
 macro_rules! text {
-    ($type:ident, $pattern:literal, $about:literal) => {
+    ($type:ident, $pattern:literal, $about:literal, $example:literal) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -225,7 +233,12 @@ macro_rules! text {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": $pattern, "description": $about })
+                json_schema!({
+                    "type": "string",
+                    "pattern": $pattern,
+                    "description": $about,
+                    "examples": [$example]
+                })
             }
         }
     };
@@ -234,12 +247,14 @@ macro_rules! text {
 text!(
     Mac,
     "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$",
-    "A hardware address: aa:bb:cc:dd:ee:ff."
+    "A hardware address: aa:bb:cc:dd:ee:ff.",
+    "aa:bb:cc:dd:ee:ff"
 );
 text!(
     Speed,
     r"^[0-9]+(\.[0-9])?[MG]$",
-    "Bits a second: a number with M or G."
+    "Bits a second: a number with M or G.",
+    "2.5G"
 );
 
 #[cfg(test)]

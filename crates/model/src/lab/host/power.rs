@@ -134,7 +134,7 @@ impl JsonSchema for Hours {
 #[serde(rename_all = "kebab-case")]
 pub enum Power {
     /// By a wake-on-LAN packet to this hardware address; off only by its operating system.
-    Wake(Mac),
+    Wake(#[schemars(example = "aa:bb:cc:dd:ee:ff")] Mac),
     /// By its management controller, over IPMI.
     Ipmi(Management),
     /// By its management controller, over Redfish.
@@ -152,9 +152,11 @@ pub enum Power {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Management {
     /// Its address or name.
+    #[schemars(example = "10.0.0.40")]
     pub address: String,
     /// Who logs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"admin")]
     pub user: Option<String>,
     /// With which password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +170,7 @@ pub struct Plug {
     /// Whose protocol it speaks.
     pub kind: PlugKind,
     /// Its address or name.
+    #[schemars(example = "10.0.0.60")]
     pub address: String,
     /// The password or token for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,9 +11,9 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::unknown_field;
-use crate::diagnostic::{Diagnostic, FieldPath, Span};
+use crate::diagnostic::{Diagnostic, FieldPath, Fix, Span};
 use crate::read::tree::{Entry, Node, Value};
-use crate::read::{form, nearest};
+use crate::read::{certain, form, nearest};
 
 /// Why a value could not be read, and where.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(super) struct Refused {
     message: String,
     help: String,
     place: Option<(FieldPath, Span)>,
+    fix: Option<Box<Fix>>,
 }
 
 impl Refused {
@@ -31,6 +32,7 @@ impl Refused {
             message: message.into(),
             help: help.into(),
             place: None,
+            fix: None,
         }
     }
 
@@ -46,7 +48,10 @@ impl Refused {
 
     pub(super) fn into_finding(self) -> Diagnostic {
         let place = self.place.map(|(path, span)| (path, span, String::new()));
-        form(self.code, self.message, place, self.help)
+        Diagnostic {
+            fix: self.fix.map(|fix| *fix),
+            ..form(self.code, self.message, place, self.help)
+        }
     }
 }
 
@@ -309,6 +314,7 @@ impl<'a> de::Deserializer<'a> for Decoder<'a> {
         visitor
             .visit_enum(Variant {
                 name,
+                known: variants,
                 content,
                 above: self,
             })
@@ -384,6 +390,7 @@ impl<'a> SeqAccess<'a> for Items<'a> {
 
 struct Variant<'a> {
     name: &'a str,
+    known: &'static [&'static str],
     content: Option<&'a Node>,
     above: Decoder<'a>,
 }
@@ -394,7 +401,20 @@ impl<'a> EnumAccess<'a> for Variant<'a> {
 
     fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Refused> {
         let name: StrDeserializer<'_, Refused> = self.name.into_deserializer();
-        Ok((seed.deserialize(name)?, self))
+        match seed.deserialize(name) {
+            Ok(variant) => Ok((variant, self)),
+            Err(mut error) => {
+                let path = &self.above.path;
+                let meant = certain(self.name, self.known.iter().copied());
+                error.fix = meant.map(|meant| {
+                    Box::new(match self.content {
+                        Some(_) => Fix::name(path.field(self.name), meant),
+                        None => Fix::value(path.clone(), meant),
+                    })
+                });
+                Err(error)
+            }
+        }
     }
 }
 

@@ -1,0 +1,65 @@
+//! Findings that the lab's owner knows of and accepts, with a reason.
+
+use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
+use model::lab::Lab;
+
+use crate::Rule;
+
+pub(crate) const RULE: Rule = Rule {
+    code: "S199",
+    title: "What is accepted is there.",
+    text: "A finding that the owner knows of is accepted by its code, its place and a reason. An acceptance that nothing is found for any more stays behind when the defect is mended, and would hide the next one.",
+    sees: "The section accepts, and the findings of all other rules.",
+    severity: Severity::Warning,
+    // It is applied to what the others find.
+    check: |_, _| {},
+};
+
+/// Takes out what is accepted. An acceptance that nothing is found for is a finding itself: it
+/// would hide the next one.
+pub(crate) fn apply(lab: &Lab, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut used = vec![false; lab.accepts.len()];
+    let mut left: Vec<Diagnostic> = findings
+        .into_iter()
+        .filter(|finding| {
+            let by = lab.accepts.iter().position(|accepted| {
+                accepted.code == finding.code
+                    && finding
+                        .places
+                        .iter()
+                        .any(|place| within(&place.field.0, &accepted.at))
+            });
+            if let Some(used) = by.and_then(|position| used.get_mut(position)) {
+                *used = true;
+            }
+            by.is_none()
+        })
+        .collect();
+    for (position, accepted) in lab.accepts.iter().enumerate() {
+        if used.get(position) == Some(&false) {
+            left.push(Diagnostic {
+                code: RULE.code.to_owned(),
+                severity: RULE.severity,
+                message: format!(
+                    "{} finds nothing at {} to accept",
+                    accepted.code, accepted.at
+                ),
+                places: vec![Place {
+                    field: FieldPath(format!("accepts[{position}]")),
+                    span: None,
+                    label: String::new(),
+                }],
+                help: Some("remove it: it would hide the next finding".to_owned()),
+                fix: None,
+            });
+        }
+    }
+    left
+}
+
+/// Whether a field is another one or lies in it.
+fn within(field: &str, other: &str) -> bool {
+    field
+        .strip_prefix(other)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}

@@ -1,0 +1,94 @@
+//! S009: An address that others count on is fixed or reserved.
+
+use std::net::IpAddr;
+
+use model::diagnostic::Severity;
+use model::lab::HostAddress;
+
+use crate::finding::Findings;
+use crate::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S009",
+    title: "An address that others count on is fixed or reserved.",
+    text: "A node's address, the API's address and a DNS server's stand in configurations of others. Where DHCP hands it out to whoever asks, it moves one day. Fixed outside of DHCP's ranges or reserved for a hardware address, it stays. Sources: two published labs, one with a control plane's address written in four files and handed out by DHCP, one that relied on the order in which addresses are handed out.",
+    sees: "All that it needs stands in the lab file.",
+    severity: Severity::Error,
+    check,
+};
+
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    for (name, node) in &lab.nodes {
+        for address in node.address.iter().flat_map(|address| address.iter()) {
+            let mac = node.vm.as_ref().is_some_and(|vm| vm.mac.is_some());
+            let field = format!("nodes.{name}.address");
+            handed_out(lab, (&field, address, mac), findings);
+        }
+        let Some(host) = lab.host_of(node).filter(|_| node.machine().is_none()) else {
+            continue;
+        };
+        for (network, given) in &host.addresses {
+            let mac = host.nics.values().any(|nic| nic.mac.is_some());
+            let counted = node.address.is_some_and(|own| {
+                lab.networks
+                    .get(network)
+                    .is_some_and(|n| own.iter().any(|a| n.cidr.contains(a)))
+            });
+            if matches!(given, HostAddress::Dhcp(_)) && counted && !mac {
+                findings.add(
+                    format!("{name} counts on an address that DHCP hands to {}", node.on),
+                    &[
+                        (format!("nodes.{name}.address"), "counted on"),
+                        (
+                            format!("hosts.{}.addresses.{network}", node.on),
+                            "may change",
+                        ),
+                    ],
+                    "write the address there, or name the mac of one of its nics",
+                );
+            }
+        }
+        for (network, address) in lab.host_addresses(host) {
+            let mac = host.nics.values().any(|nic| nic.mac.is_some());
+            let field = format!("hosts.{}.addresses.{network}", node.on);
+            handed_out(lab, (&field, address, mac), findings);
+        }
+    }
+}
+
+/// A fixed address inside a range that DHCP hands out, without a reservation.
+fn handed_out(
+    lab: &Subject<'_>,
+    (field, address, reserved): (&str, IpAddr, bool),
+    findings: &mut Findings<'_>,
+) {
+    let ranges = lab.networks.iter().filter_map(|(name, network)| {
+        let dhcp = network.dhcp.as_ref()?;
+        let known = dhcp
+            .reservations
+            .values()
+            .any(|one| one.address == address && one.mac.is_some());
+        let inside = dhcp.ranges.iter().any(|range| range.contains(address));
+        (inside && !known && !reserved).then_some(name)
+    });
+    for network in ranges {
+        findings.add(
+            format!("DHCP may hand {address} to somebody else"),
+            &[
+                (field.to_owned(), "counted on"),
+                (
+                    format!("networks.{network}.dhcp.ranges"),
+                    "handed out from here",
+                ),
+            ],
+            "take an address outside of that range, or name the mac that gets it",
+        );
+    }
+}
+
+#[test]
+fn an_address_that_may_move_is_found() {
+    crate::example::home_breaks("S009", "address: 10.0.0.31", "address: 10.0.0.210");
+    let with_mac = "vm: { cpu: 8, memory: 16Gi, mac: \"52:54:00:00:00:01\" }, address: 10.0.0.210";
+    crate::example::home_keeps("vm: { cpu: 8, memory: 16Gi }, address: 10.0.0.31", with_mac);
+}

@@ -1,0 +1,124 @@
+//! S036: Every thing has one owner.
+
+use std::collections::BTreeMap;
+
+use model::diagnostic::Severity;
+use model::lab::{Distribution, Expose};
+
+use crate::finding::Findings;
+use crate::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S036",
+    title: "Every thing has one owner.",
+    text: "Two apps with one USB stick, one name at an ingress or one address take it from each other. A distribution that brings cluster DNS and a component that brings it, too, write the same objects by turns. Sources: a published lab with two Zigbee bridges on one stick, and one with DNS from its distribution and from its own manifests.",
+    sees: "The lab file. Objects in manifests are compared when they are applied: one that is not ours is refused then.",
+    severity: Severity::Error,
+    check,
+};
+
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let mut owners: BTreeMap<String, (String, String)> = BTreeMap::new();
+    let mut own = |what: String, owner: String, field: String, findings: &mut Findings<'_>| {
+        if let Some((other, place)) = owners.get(&what) {
+            findings.add(
+                format!("{what} belongs to {other} and to {owner}"),
+                &[(field, "here"), (place.clone(), "and here")],
+                "give it to one of them",
+            );
+        } else {
+            owners.insert(what, (owner, field));
+        }
+    };
+    for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
+        for (position, device) in app
+            .devices
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| is_usb(lab, one))
+        {
+            let field = format!("apps.{name}.devices[{position}]");
+            own(
+                format!("the device {device}"),
+                name.to_string(),
+                field,
+                findings,
+            );
+        }
+        let (host, kind) = match &app.expose {
+            Some(Expose::Ingress(ingress)) => (Some(ingress.host.clone()), "ingress.host"),
+            Some(Expose::Tunnel(ingress)) => (Some(ingress.host.clone()), "tunnel.host"),
+            Some(Expose::LoadBalancer(one)) => {
+                (one.address.map(|a| a.to_string()), "load-balancer.address")
+            }
+            Some(Expose::Forward(_)) | None => (None, ""),
+        };
+        if let Some(host) = host {
+            own(
+                host,
+                name.to_string(),
+                format!("apps.{name}.expose.{kind}"),
+                findings,
+            );
+        }
+    }
+    for (name, node) in &lab.nodes {
+        for (position, device) in node.vm.iter().flat_map(|vm| &vm.devices).enumerate() {
+            let what = format!("the device {}.{device}", node.on);
+            own(
+                what,
+                name.to_string(),
+                format!("nodes.{name}.vm.devices[{position}]"),
+                findings,
+            );
+        }
+    }
+    for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
+        if let Some(address) = component.address {
+            own(
+                address.to_string(),
+                name.to_string(),
+                format!("components.{name}.address"),
+                findings,
+            );
+        }
+        let cluster = lab.cluster_or_only(component.cluster.as_ref());
+        if let (Some((_, cluster)), "coredns") = (cluster, component.entry(name).as_str())
+            && brings_dns(&cluster.distribution)
+        {
+            findings.add(
+                format!("{} brings cluster DNS already", cluster.distribution.word()),
+                &[(format!("components.{name}"), "a second one")],
+                "leave one of them out",
+            );
+        }
+    }
+}
+
+/// Whether a device of a host, `HOST.DEVICE`, is one that only one can use.
+fn is_usb(lab: &Subject<'_>, device: &str) -> bool {
+    device.split_once('.').is_some_and(|(host, device)| {
+        lab.hosts
+            .get(host)
+            .is_some_and(|host| host.usb.contains_key(device))
+    })
+}
+
+fn brings_dns(distribution: &Distribution) -> bool {
+    match distribution {
+        Distribution::K3s(k3s) | Distribution::Kairos(k3s) | Distribution::K3os(k3s) => {
+            !k3s.disable.iter().any(|part| part == "coredns")
+        }
+        Distribution::Talos(_) | Distribution::Nixos(_) => true,
+        Distribution::Kubeadm(_) => false,
+    }
+}
+
+#[test]
+fn what_two_claim_is_found() {
+    let second = "apps:\n  bridge: { manifests: apps/bridge, devices: [ nuc1.zigbee ] }\n";
+    crate::example::home_breaks("S036", "apps:\n", second);
+    let name = "apps:\n  other: { manifests: apps/o, expose: { ingress: { host: ha.home.example.net } } }\n";
+    crate::example::home_breaks("S036", "apps:\n", name);
+    crate::example::home_breaks("S036", "components:\n", "components:\n  coredns: {}\n");
+}

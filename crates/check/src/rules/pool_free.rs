@@ -1,0 +1,125 @@
+//! S001: A load balancer hands out no address that something else has.
+
+use std::net::IpAddr;
+
+use model::diagnostic::Severity;
+use model::lab::{Cni, Endpoint};
+use model::range::AddressRange;
+
+use crate::finding::Findings;
+use crate::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S001",
+    title: "A load balancer hands out no address that something else has.",
+    text: "An address that a load balancer may hand out and that a node, a router, a shared API address or DHCP also uses belongs to two things: whoever answers last takes the packets. The network's first and last address belong to nobody. Source: a published lab whose pool was its whole LAN.",
+    sees: "All that it needs stands in the lab file.",
+    severity: Severity::Error,
+    check,
+};
+
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    for (field, pool) in pools(lab) {
+        let mut inside: Vec<(String, String)> = Vec::new();
+        for (what, address, at) in taken(lab) {
+            if pool.contains(address) {
+                inside.push((at, format!("{what} {address}")));
+            }
+        }
+        for (name, network) in &lab.networks {
+            let edges = network.cidr.iter().filter(|range| {
+                let (first, last) = (range.network(), range.broadcast());
+                last.is_ipv4() && first != last && (pool.contains(first) || pool.contains(last))
+            });
+            inside.extend(edges.map(|range| {
+                let what = format!("the first or last address of {range}");
+                (format!("networks.{name}.cidr"), what)
+            }));
+            for range in network.dhcp.iter().flat_map(|dhcp| &dhcp.ranges) {
+                if range.overlaps(&pool) {
+                    let what = format!("{range}, which DHCP hands out");
+                    inside.push((format!("networks.{name}.dhcp.ranges"), what));
+                }
+            }
+        }
+        let Some((_, first)) = inside.first() else {
+            continue;
+        };
+        let more = match inside.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let message = format!("the pool {pool} holds {first}{more}");
+        let places: Vec<(String, &str)> = std::iter::once((field, "handed out from here"))
+            .chain(
+                inside
+                    .iter()
+                    .take(4)
+                    .map(|(at, _)| (at.clone(), "has it already")),
+            )
+            .collect();
+        findings.add(message, &places, "write a range that nothing else uses");
+    }
+}
+
+/// All ranges that load balancers hand out, each with its field.
+fn pools(lab: &Subject<'_>) -> Vec<(String, AddressRange)> {
+    let cilium = lab.clusters.iter().flat_map(|(name, cluster)| {
+        let ranges = match &cluster.cni {
+            Cni::Cilium(cilium) => cilium.load_balancer.clone(),
+            _ => Vec::new(),
+        };
+        let field = format!("clusters.{name}.cni.cilium.load-balancer");
+        ranges.into_iter().map(move |range| (field.clone(), range))
+    });
+    let components = lab.components.iter().flat_map(|(name, component)| {
+        ["pool", "pools"].into_iter().flat_map(move |setting| {
+            let ranges = component.texts(setting).into_iter();
+            let ranges = ranges.filter_map(|text| text.parse().ok());
+            ranges.map(move |range| (format!("components.{name}.{setting}"), range))
+        })
+    });
+    cilium.chain(components).collect()
+}
+
+/// Addresses that belong to something, with what it is and where that stands.
+fn taken(lab: &Subject<'_>) -> Vec<(String, IpAddr, String)> {
+    let mut all = Vec::new();
+    for (name, node) in &lab.nodes {
+        for (_, address) in lab.node_addresses(node) {
+            all.push((format!("node {name}"), address, format!("nodes.{name}")));
+        }
+    }
+    for (name, host) in &lab.hosts {
+        for (network, address) in lab.host_addresses(host) {
+            let field = format!("hosts.{name}.addresses.{network}");
+            all.push((format!("host {name}"), address, field));
+        }
+    }
+    for (name, network) in &lab.networks {
+        for address in network.routers() {
+            let field = format!("networks.{name}.gateway");
+            all.push((format!("the router of {name}"), address, field));
+        }
+    }
+    for (name, cluster) in &lab.clusters {
+        if let Some(Endpoint::Vip(address)) = cluster.endpoint {
+            let field = format!("clusters.{name}.endpoint.vip");
+            all.push(("the API's address".to_owned(), address, field));
+        }
+    }
+    all
+}
+
+#[test]
+fn a_pool_with_somebody_in_it_is_found() {
+    let pool = "10.0.0.101-10.0.0.120";
+    for wrong in [
+        "10.0.0.100-10.0.0.120",
+        "10.0.0.20-10.0.0.30",
+        "10.0.0.128/25",
+    ] {
+        crate::example::home_breaks("S001", pool, wrong);
+    }
+    crate::example::home_keeps(pool, "10.0.0.110-10.0.0.199");
+}

@@ -1,0 +1,208 @@
+//! S041: What is used is provided.
+
+use model::diagnostic::Severity;
+use model::lab::{App, Cni, Distribution, Expose, Volume};
+use model::name::Name;
+
+use crate::finding::Findings;
+use crate::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S041",
+    title: "What is used is provided.",
+    text: "An app that is exposed through an ingress, a tunnel or a load balancer needs one; a volume needs a class; what needs metrics, certificates or secrets needs the component that makes them. Kubernetes accepts all of it and does nothing. Source: published labs with monitors that nobody read, annotations of an operator that was not there, and volumes on paths that nobody made.",
+    sees: "The lab file, and what the catalog knows of components. It does not see what manifests and charts ask for.",
+    severity: Severity::Error,
+    check,
+};
+
+fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
+        exposed(lab, name, app, findings);
+        for (volume, declared) in &app.volumes {
+            let field = format!("apps.{name}.volumes.{volume}");
+            volume_class(lab, &field, declared, findings);
+        }
+        for (position, need) in app.needs.iter().enumerate() {
+            let there = lab.apps.get(need).is_some_and(|app| app.enabled)
+                || lab.components.get(need).is_some_and(|one| one.enabled)
+                || lab.storage.contains_key(need);
+            if !there {
+                findings.add(
+                    format!("{name} needs {need}, which is not there"),
+                    &[(format!("apps.{name}.needs[{position}]"), "")],
+                    "declare it, or leave it out",
+                );
+            }
+        }
+    }
+    if lab.facts.known.is_empty() {
+        return;
+    }
+    let provided: Vec<&str> = enabled(lab)
+        .filter_map(|(_, entry)| lab.facts.known.get(entry.as_str()))
+        .flat_map(|known| known.provides.iter().map(String::as_str))
+        .collect();
+    for (name, entry) in enabled(lab) {
+        let needs = lab
+            .facts
+            .known
+            .get(entry.as_str())
+            .map(|known| &known.needs);
+        for need in needs.into_iter().flatten() {
+            let own = match need.as_str() {
+                "storage" => !lab.storage.is_empty(),
+                "load-balancer" => has_pool(lab),
+                _ => false,
+            };
+            if !own && !provided.contains(&need.as_str()) {
+                findings.add(
+                    format!("{name} needs {need}, which nothing provides"),
+                    &[(format!("components.{name}"), "")],
+                    format!("add a component that provides {need}"),
+                );
+            }
+        }
+    }
+}
+
+fn enabled<'a>(lab: &'a Subject<'_>) -> impl Iterator<Item = (&'a Name, &'a Name)> {
+    let components = lab.components.iter().filter(|(_, one)| one.enabled);
+    components.map(|(name, one)| (name, one.entry(name)))
+}
+
+/// Whether anybody hands out addresses for Services of type `LoadBalancer`.
+fn has_pool(lab: &Subject<'_>) -> bool {
+    let cilium = lab.clusters.values().any(|cluster| match &cluster.cni {
+        Cni::Cilium(cilium) => !cilium.load_balancer.is_empty(),
+        _ => false,
+    });
+    let k3s = lab
+        .clusters
+        .values()
+        .any(|cluster| match &cluster.distribution {
+            Distribution::K3s(k3s) => !k3s.disable.iter().any(|part| part == "servicelb"),
+            _ => false,
+        });
+    let pools = |one: &&model::lab::Component| {
+        one.enabled && !(one.texts("pool").is_empty() && one.texts("pools").is_empty())
+    };
+    cilium || k3s || lab.components.values().any(|one| pools(&one))
+}
+
+fn exposed(lab: &Subject<'_>, name: &Name, app: &App, findings: &mut Findings<'_>) {
+    let (by, kind, words) = match &app.expose {
+        Some(Expose::Ingress(ingress)) => (
+            &ingress.by,
+            "ingress",
+            &["ingress", "nginx", "traefik", "gateway", "istio"][..],
+        ),
+        Some(Expose::Tunnel(ingress)) => (
+            &ingress.by,
+            "tunnel",
+            &["tunnel", "cloudflared", "tailscale"][..],
+        ),
+        Some(Expose::LoadBalancer(_)) => {
+            if !has_pool(lab) {
+                findings.add(
+                    format!("nobody hands out an address for {name}"),
+                    &[(format!("apps.{name}.expose.load-balancer"), "")],
+                    "add a load balancer with a pool, such as components: { metallb: { pool: … } }",
+                );
+            }
+            return;
+        }
+        Some(Expose::Forward(_)) | None => return,
+    };
+    let field = format!("apps.{name}.expose.{kind}");
+    let there = match by {
+        Some(by) => lab.components.get(by).is_some_and(|one| one.enabled),
+        None => {
+            enabled(lab).any(|(_, entry)| words.iter().any(|word| entry.as_str().contains(word)))
+                || (kind == "ingress" && brings_traefik(lab))
+        }
+    };
+    if !there {
+        let what = by.as_ref().map_or_else(
+            || format!("nothing leads in by {kind}"),
+            |by| format!("there is no component {by}"),
+        );
+        findings.add(what, &[(field, "")], "add the component that does it");
+    }
+}
+
+/// k3s brings an ingress unless it is told not to.
+fn brings_traefik(lab: &Subject<'_>) -> bool {
+    lab.clusters
+        .values()
+        .any(|cluster| match &cluster.distribution {
+            Distribution::K3s(k3s) => !k3s.disable.iter().any(|part| part == "traefik"),
+            _ => false,
+        })
+}
+
+fn volume_class(lab: &Subject<'_>, field: &str, volume: &Volume, findings: &mut Findings<'_>) {
+    let classes = || {
+        lab.storage.iter().flat_map(|(name, one)| {
+            one.classes()
+                .iter()
+                .map(move |(class, one)| (name, class, one))
+        })
+    };
+    // A place on a node's own disk needs no class.
+    if volume.on.is_some() && volume.path.is_some() {
+        return;
+    }
+    match &volume.class {
+        None if !classes().any(|(_, _, class)| class.default) => findings.add(
+            "it names no class, and there is no default class",
+            &[(field.to_owned(), "")],
+            "add class: STORAGE.CLASS, or default: true to a class",
+        ),
+        Some(wanted) => {
+            let fits = classes().any(|(storage, class, _)| {
+                class.as_str() == wanted || format!("{storage}.{class}") == *wanted
+            });
+            if !fits {
+                let known: Vec<String> = classes()
+                    .map(|(storage, class, _)| format!("{storage}.{class}"))
+                    .collect();
+                findings.add(
+                    format!("there is no class {wanted}"),
+                    &[(format!("{field}.class"), "")],
+                    format!("write one of: {}", known.join(", ")),
+                );
+            }
+        }
+        None => {}
+    }
+}
+
+#[test]
+fn what_nobody_provides_is_found() {
+    crate::example::home_breaks("S041", "by: ingress-nginx", "by: traefik");
+    crate::example::home_breaks(
+        "S041",
+        "config: { size: 5Gi }",
+        "config: { size: 5Gi, class: slow }",
+    );
+    crate::example::home_breaks("S041", "default: true, pool: block", "pool: block");
+    crate::example::home_keeps(
+        "config: { size: 5Gi }",
+        "config: { size: 5Gi, class: ceph.fast }",
+    );
+    crate::example::home_breaks(
+        "S041",
+        "devices: [ nuc1.zigbee ]",
+        "devices: [ nuc1.zigbee ]\n    needs: [ mosquitto ]",
+    );
+    let nginx = crate::Known {
+        needs: vec!["certificates".to_owned()],
+        ..Default::default()
+    };
+    let facts = crate::Facts {
+        known: [("ingress-nginx".to_owned(), nginx)].into(),
+        ..Default::default()
+    };
+    crate::example::home_breaks_with("S041", "lab: home", "lab: home", &facts);
+}

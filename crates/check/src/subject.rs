@@ -1,0 +1,89 @@
+//! What rules look at: a lab, and facts that no lab file holds.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use model::lab::Lab;
+use serde_json::Value;
+
+/// What is looked at.
+pub(crate) struct Subject<'a> {
+    lab: &'a Lab,
+    /// What is known besides the lab file.
+    pub(crate) facts: &'a Facts,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) const fn new(lab: &'a Lab, facts: &'a Facts) -> Self {
+        Self { lab, facts }
+    }
+}
+
+impl Deref for Subject<'_> {
+    type Target = Lab;
+
+    fn deref(&self) -> &Lab {
+        self.lab
+    }
+}
+
+/// What is known besides the lab file. Rules that need more than the file run where it is there
+/// and are silent where it is not; each rule says what it needs ([`crate::Explanation::sees`]).
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Today's date, as `2026-11-21`. Without it nothing is at its end of life.
+    pub today: Option<String>,
+    /// What the catalog knows of components and apps, by the names of its entries.
+    pub known: BTreeMap<String, Known>,
+    /// The days on which versions reach the end of their life: product, then version (its
+    /// beginning), then day.
+    pub ends: BTreeMap<String, BTreeMap<String, String>>,
+    /// Files of the lab's folder, by their paths in it.
+    pub files: BTreeMap<String, File>,
+    /// Kubernetes objects that stand in files of the lab or were rendered, each with the field of
+    /// the lab that they come from.
+    pub objects: Vec<(String, Value)>,
+    /// Certificates in files of the lab.
+    pub certificates: Vec<Certificate>,
+    /// The lab as it was applied last.
+    pub previous: Option<Box<Lab>>,
+}
+
+/// What the catalog knows of an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What it gives to others: `ingress`, `load-balancer`, `metrics` …
+    pub provides: Vec<String>,
+    /// What it does not work without.
+    pub needs: Vec<String>,
+}
+
+/// A file of the lab's folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct File {
+    /// Its text, where it is one and not large.
+    pub text: Option<String>,
+    /// Its permissions, in Unix' numbers.
+    pub mode: u32,
+    /// Why it cannot be parsed as what its name says, if so.
+    pub broken: Option<String>,
+}
+
+/// A certificate in a file of the lab.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// The file.
+    pub file: String,
+    /// Whose it is.
+    pub subject: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// The names and addresses that it is for.
+    pub names: Vec<String>,
+    /// The first day, as `2026-11-21`.
+    pub from: String,
+    /// The last day.
+    pub until: String,
+    /// It may issue others.
+    pub authority: bool,
+}
