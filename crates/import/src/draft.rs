@@ -41,6 +41,8 @@ impl Draft {
             observability: BTreeMap::new(),
             promises: Vec::new(),
             backups: BTreeMap::new(),
+            accepts: Vec::new(),
+            claims: None,
             notes: BTreeMap::new(),
         };
         let report = Report {

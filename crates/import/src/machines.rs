@@ -71,31 +71,7 @@ pub(crate) fn assemble(
             "the name {name}: the cluster's own is no name of a lab"
         ));
     }
-    for node in &mut nodes {
-        let place = node.place.clone();
-        harmless(
-            &mut draft,
-            &format!("{place}.kernel-args"),
-            &mut node.kernel_args,
-        );
-        harmless(
-            &mut draft,
-            &format!("{place}.extensions"),
-            &mut node.extensions,
-        );
-        node.labels.retain(|key, value| {
-            let secret = secrecy::looks_secret(value);
-            if secret {
-                draft.left_out(&format!("{place}.labels.{key}"));
-            }
-            !secret
-        });
-    }
-    harmless(
-        &mut draft,
-        &format!("{}: sans", cluster.file),
-        &mut cluster.sans,
-    );
+    texts(&mut draft, &mut cluster, &mut nodes);
     let mut segments = Segments::default();
     for interface in nodes.iter().flat_map(|node| &node.interfaces) {
         segments.add(interface);
@@ -124,6 +100,27 @@ pub(crate) fn assemble(
         place_node(&mut draft, &name, node, cluster.untainted)?;
     }
     Ok(draft)
+}
+
+/// Takes what may be secrets out of texts that are placed as they are.
+fn texts(draft: &mut Draft, cluster: &mut ClusterFacts, nodes: &mut [NodeFacts]) {
+    for node in nodes {
+        let place = node.place.clone();
+        harmless(
+            draft,
+            &format!("{place}.kernel-args"),
+            &mut node.kernel_args,
+        );
+        harmless(draft, &format!("{place}.extensions"), &mut node.extensions);
+        node.labels.retain(|key, value| {
+            let secret = secrecy::looks_secret(value);
+            if secret {
+                draft.left_out(&format!("{place}.labels.{key}"));
+            }
+            !secret
+        });
+    }
+    harmless(draft, &format!("{}: sans", cluster.file), &mut cluster.sans);
 }
 
 /// Takes out texts that may be secrets: arguments of a kernel can hold addresses with passwords.

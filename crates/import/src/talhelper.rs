@@ -41,6 +41,7 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
         .iter()
         .find(|(file, _)| is_talconfig(file))
         .or_else(|| files.iter().find(|(_, text)| text.contains("clusterName:")))
+        .or_else(|| only(files))
         .ok_or(ImportError::Nothing {
             what: "talconfig.yaml",
         })?;
@@ -84,6 +85,16 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     draft.rest(top);
     patch_facts::without_secrets(&mut draft);
     Ok(draft.finish())
+}
+
+/// The only file that could be it, whatever it is called.
+fn only(files: &Files) -> Option<(&String, &String)> {
+    let beside = |file: &str| {
+        let name = file.rsplit('/').next().unwrap_or_default();
+        environment::FILES.contains(&name)
+    };
+    let mut others = files.iter().filter(|(file, _)| !beside(file));
+    others.next().filter(|_| others.next().is_none())
 }
 
 fn is_talconfig(file: &str) -> bool {

@@ -12,6 +12,7 @@ use model::source::Source;
 
 use crate::args::{ImportArgs, ImportFrom};
 use crate::exit::Exit;
+use crate::facts;
 use crate::output::style::Style;
 use crate::output::{answer, tell};
 
@@ -180,7 +181,13 @@ fn check(out: Option<&Path>, text: String) -> Exit {
     let reading = model::read::read(&sources);
     let mut findings = reading.diagnostics;
     if let Some(lab) = &reading.lab {
-        findings.extend(check::check(lab));
+        // The files of its folder are looked at where it lies as the folder's lab.
+        let lies = out.filter(|out| out.file_stem().is_some_and(|stem| stem == "lab"));
+        let folder = lies.and_then(Path::parent).map(|folder| match folder {
+            empty if empty.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        });
+        findings.extend(check::check(lab, &facts::gather(folder, None)));
     }
     reading.index.locate(&mut findings);
     let shown = model::render::render(&findings, &sources, Style::for_stderr().colour());

@@ -133,32 +133,7 @@ fn addresses(fields: &mut Fields) -> Result<Vec<IpAddr>, ImportError> {
 fn several(facts: NodeFacts, addresses: Vec<IpAddr>, reader: &mut Reader<'_>) -> Vec<NodeFacts> {
     let both = matches!(addresses.as_slice(), [one, other] if one.is_ipv6() != other.is_ipv6());
     if addresses.len() < 2 || both {
-        let mut facts = facts;
-        facts.address = addresses.first().copied();
-        let written = |address: &IpAddr| {
-            let all = facts.interfaces.iter().flat_map(|one| &one.addresses);
-            all.map(IpNet::addr).any(|known| known == *address)
-        };
-        let further: Vec<IpNet> = addresses
-            .iter()
-            .skip(1)
-            .filter(|address| !written(address))
-            .filter_map(|address| {
-                IpNet::new(*address, if address.is_ipv6() { 64 } else { 24 }).ok()
-            })
-            .collect();
-        for address in further {
-            reader.derived.push(format!(
-                "the range {}: no prefix is written for {}",
-                address.trunc(),
-                facts.name
-            ));
-            facts.interfaces.push(Interface {
-                addresses: vec![address],
-                ..Interface::default()
-            });
-        }
-        return vec![facts];
+        return vec![one(facts, &addresses, reader)];
     }
     reader.derived.push(format!(
         "{} nodes for the entry {}, which has as many addresses",
@@ -185,6 +160,33 @@ fn several(facts: NodeFacts, addresses: Vec<IpAddr>, reader: &mut Reader<'_>) ->
             }
         });
     each.collect()
+}
+
+/// One machine with all its addresses.
+fn one(mut facts: NodeFacts, addresses: &[IpAddr], reader: &mut Reader<'_>) -> NodeFacts {
+    facts.address = addresses.first().copied();
+    let written = |address: &IpAddr| {
+        let all = facts.interfaces.iter().flat_map(|one| &one.addresses);
+        all.map(IpNet::addr).any(|known| known == *address)
+    };
+    let further: Vec<IpNet> = addresses
+        .iter()
+        .skip(1)
+        .filter(|address| !written(address))
+        .filter_map(|address| IpNet::new(*address, if address.is_ipv6() { 64 } else { 24 }).ok())
+        .collect();
+    for address in further {
+        reader.derived.push(format!(
+            "the range {}: no prefix is written for {}",
+            address.trunc(),
+            facts.name
+        ));
+        facts.interfaces.push(Interface {
+            addresses: vec![address],
+            ..Interface::default()
+        });
+    }
+    facts
 }
 
 /// Fields that only Talos has, as a patch.

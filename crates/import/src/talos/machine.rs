@@ -210,22 +210,24 @@ fn differs(what: &str, file: &str) -> String {
     format!("the cluster's {what} from its first control plane; {file} says otherwise")
 }
 
+fn role(machine: &mut Fields) -> Result<Role, ImportError> {
+    match machine.need("type")?.as_str() {
+        "controlplane" | "init" => Ok(Role::ControlPlane),
+        "worker" | "join" => Ok(Role::Worker),
+        _ => Err(ImportError::WrongType {
+            place: machine.place_of("type"),
+            wanted: "controlplane or worker",
+        }),
+    }
+}
+
 fn node(
     found: &mut Found,
     file: &str,
     hostname: Option<String>,
     machine: &mut Fields,
 ) -> Result<(), ImportError> {
-    let role = match machine.need("type")?.as_str() {
-        "controlplane" | "init" => Role::ControlPlane,
-        "worker" | "join" => Role::Worker,
-        _ => {
-            return Err(ImportError::WrongType {
-                place: machine.place_of("type"),
-                wanted: "controlplane or worker",
-            });
-        }
-    };
+    let role = role(machine)?;
     let mut network = machine.fields("network")?;
     let word = network.text("hostname")?.or(hostname);
     let (mut interfaces, leftover) = interfaces::read(&mut network, "interfaces")?;
