@@ -47,6 +47,13 @@ pub(crate) enum Command {
         /// The code, such as S002; without one, all codes are listed
         code: Option<String>,
     },
+    /// Write a lab file out of what another tool was told, and check it
+    #[command(after_help = "Examples:\n  \
+        steading import talhelper talos/talconfig.yaml --out lab.yaml\n  \
+        steading import talos clusterconfig > lab.yaml\n\n\
+        What has no place in a lab is kept under notes. Secrets are never taken over: encrypted\n\
+        ones are referred to, plain ones left out and named.")]
+    Import(ImportArgs),
     /// Show what would change, its impact and why; change nothing
     #[command(after_help = "Examples:\n  \
         steading plan labs/quickstart\n  \
@@ -138,6 +145,48 @@ pub(crate) struct Sources {
     /// A folder to take artifacts from before anything is downloaded or built
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    #[command(subcommand)]
+    pub(crate) from: ImportFrom,
+    /// The lab file to write; without it, it goes to standard output
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) out: Option<PathBuf>,
+    /// Overwrite the file
+    #[arg(long, global = true)]
+    pub(crate) force: bool,
+}
+
+/// Where a lab is imported from.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportFrom {
+    /// talhelper's talconfig.yaml, with the patches and environment files beside it
+    Talhelper {
+        /// The talconfig.yaml
+        file: PathBuf,
+    },
+    /// A folder of Talos machine configurations, one for each node
+    Talos {
+        /// The folder
+        dir: PathBuf,
+    },
+    /// A Flux repository: its components and apps, a part of a lab
+    Flux {
+        /// The folder
+        dir: PathBuf,
+    },
+    /// A Terraform state: cloud machines and their networks, a part of a lab
+    Terraform {
+        /// The state, as `terraform state pull` prints it
+        state: PathBuf,
+    },
+    /// NixOS configurations, as far as their text tells without evaluation
+    Nixos {
+        /// The folder
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod import;
 pub(crate) mod inside;
 pub(crate) mod internal;
 pub(crate) mod plan;

@@ -37,6 +37,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Check(lab) => commands::check::run(&lab.lab, format),
         Command::Explain { code } => commands::explain::run(code.as_deref(), format),
+        Command::Import(arguments) => commands::import::run(&arguments),
         Command::Plan(arguments) => commands::plan::run(&arguments, format),
         Command::Up(arguments) => commands::up::run(&arguments, format),
         Command::Status(arguments) => commands::status::run(&arguments, format),

@@ -58,7 +58,8 @@ fn render(checked: &Checked, findings: &[Diagnostic], style: Style) -> String {
     model::render::render(findings, &checked.sources, style.colour())
 }
 
-fn count(findings: &[Diagnostic]) -> String {
+/// How many findings there are, and what that means.
+pub(crate) fn count(findings: &[Diagnostic]) -> String {
     let of = |severity| {
         findings
             .iter()

@@ -1,0 +1,204 @@
+//! `steading import`: reads what others wrote, writes a lab file, checks it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use import::{Files, Imported};
+use model::diagnostic::Severity;
+use model::source::Source;
+
+use crate::args::{ImportArgs, ImportFrom};
+use crate::exit::Exit;
+use crate::facts;
+use crate::output::style::Style;
+use crate::output::{answer, tell};
+
+/// No file is larger; what is beyond is not even read.
+const LARGEST: u64 = 4 << 20;
+/// Nor are there more files.
+const MOST_FILES: usize = 5_000;
+/// Nor deeper folders.
+const DEEPEST: usize = 16;
+
+pub(crate) fn run(arguments: &ImportArgs) -> anyhow::Result<Exit> {
+    if let Some(out) = arguments.out.as_deref().filter(|out| out.exists())
+        && !arguments.force
+    {
+        tell(&format!("error: {} is there already", out.display()));
+        tell("hint: name another file, or add --force to overwrite it");
+        return Ok(Exit::Usage);
+    }
+    let (imported, path) = read(&arguments.from)?;
+    let name = path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    let text = imported.text(&name)?;
+    match &arguments.out {
+        Some(out) => write(out, &text, arguments.force)?,
+        None => answer(&text),
+    }
+    report(&imported);
+    Ok(check(arguments.out.as_deref(), text))
+}
+
+fn read(from: &ImportFrom) -> anyhow::Result<(Imported, PathBuf)> {
+    let yaml: &[&str] = &["yaml", "yml"];
+    Ok(match from {
+        ImportFrom::Talhelper { file } => (import::talhelper(&beside(file)?)?, file.clone()),
+        ImportFrom::Flux { dir } => (import::flux(&below(dir, yaml)?)?, dir.clone()),
+        ImportFrom::Terraform { state } => {
+            let name = state.display().to_string();
+            let files = BTreeMap::from([(name, one(state)?)]);
+            (import::terraform(&files)?, state.clone())
+        }
+        ImportFrom::Nixos { dir } => (import::nixos(&below(dir, &["nix"])?)?, dir.clone()),
+        ImportFrom::Talos { dir } => (import::talos(&below(dir, yaml)?)?, dir.clone()),
+    })
+}
+
+/// A `talconfig.yaml` and the files that it names, as far as they lie in its folder.
+fn beside(file: &Path) -> anyhow::Result<Files> {
+    let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
+    let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")))
+        .with_context(|| format!("opening {}", file.display()))?;
+    let text = one(file)?;
+    let mut files = BTreeMap::new();
+    for name in import::talhelper_names(&text) {
+        let Ok(path) = std::fs::canonicalize(folder.join(&name)) else {
+            continue;
+        };
+        // What lies elsewhere is no part of the lab; the import tells that it is missing.
+        if path.starts_with(&folder) && path.is_file() {
+            files.insert(name, one(&path)?);
+        }
+    }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    files.insert(name.into_owned(), text);
+    Ok(files)
+}
+
+/// All files with such endings below a folder, by their paths in it. Links are not followed.
+fn below(root: &Path, endings: &[&str]) -> anyhow::Result<Files> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![(root.to_owned(), String::new(), 0)];
+    while let Some((folder, prefix, depth)) = folders.pop() {
+        let entries =
+            std::fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("reading {}", folder.display()))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let kind = entry.file_type()?;
+            let path = format!("{prefix}{name}");
+            if name.starts_with('.') {
+                continue;
+            }
+            if kind.is_dir() {
+                if depth == DEEPEST {
+                    bail!("{path}: folders are deeper than {DEEPEST} levels");
+                }
+                folders.push((entry.path(), format!("{path}/"), depth + 1));
+            } else if kind.is_file() && endings.iter().any(|end| name.ends_with(&format!(".{end}")))
+            {
+                files.insert(path, one(&entry.path())?);
+            }
+            if files.len() > MOST_FILES {
+                bail!("{} has more than {MOST_FILES} files", root.display());
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn one(path: &Path) -> anyhow::Result<String> {
+    let doing = || format!("reading {}", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).with_context(doing)?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .with_context(doing)?;
+    if bytes.len() as u64 > LARGEST {
+        bail!("{} is larger than {LARGEST} bytes", path.display());
+    }
+    String::from_utf8(bytes).with_context(doing)
+}
+
+/// Writes the lab file; without `force` only where there is none, also at that very moment.
+fn write(out: &Path, text: &str, force: bool) -> anyhow::Result<()> {
+    let doing = || format!("writing {}", out.display());
+    let mut options = File::options();
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .create_new(!force);
+    let mut file = options.open(out).with_context(doing)?;
+    file.write_all(text.as_bytes()).with_context(doing)?;
+    file.sync_all().with_context(doing)
+}
+
+fn report(imported: &Imported) {
+    let style = Style::for_stderr();
+    let section = |title: &str, lines: &[String]| {
+        if !lines.is_empty() {
+            tell(&style.bold(title));
+            for line in lines {
+                tell(&format!("  {line}"));
+            }
+        }
+    };
+    section("taken over", &imported.report.took);
+    section("derived", &imported.report.derived);
+    let unplaced: Vec<String> = imported
+        .report
+        .unplaced
+        .iter()
+        .map(|(place, text)| {
+            let first = text.lines().next().unwrap_or_default();
+            let short: String = first.chars().take(120).collect();
+            let more = if short.len() < text.trim_end().len() {
+                " …"
+            } else {
+                ""
+            };
+            format!("{place}: {short}{more}")
+        })
+        .collect();
+    section(
+        "without a place; kept under notes, secrets left out",
+        &unplaced,
+    );
+}
+
+/// Checks what was written. A finding is no failure of the import: the lab file is there, and the
+/// exit code tells that it is refused as it is.
+fn check(out: Option<&Path>, text: String) -> Exit {
+    let name = out.map_or_else(|| "lab.yaml".to_owned(), |out| out.display().to_string());
+    let sources = [Source { name, text }];
+    let reading = model::read::read(&sources);
+    let mut findings = reading.diagnostics;
+    if let Some(lab) = &reading.lab {
+        // The files of its folder are looked at where it lies as the folder's lab.
+        let lies = out.filter(|out| out.file_stem().is_some_and(|stem| stem == "lab"));
+        let folder = lies.and_then(Path::parent).map(|folder| match folder {
+            empty if empty.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        });
+        findings.extend(check::check(lab, &facts::gather(folder, None)));
+    }
+    reading.index.locate(&mut findings);
+    let shown = model::render::render(&findings, &sources, Style::for_stderr().colour());
+    tell(shown.trim_end());
+    tell(&super::check::count(&findings));
+    if findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+    {
+        Exit::Refused
+    } else {
+        Exit::Done
+    }
+}

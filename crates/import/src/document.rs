@@ -1,0 +1,75 @@
+//! Texts as values, within fixed bounds.
+
+use serde_json::Value;
+
+use crate::{Files, ImportError};
+
+/// No file is larger.
+const LARGEST: usize = 4 << 20;
+/// Nor all of them together.
+const LARGEST_ALL: usize = 32 << 20;
+/// No value is nested deeper: it must fit into a lab file, which may be 64 deep.
+pub(crate) const DEEPEST: usize = 40;
+
+/// Refuses texts that are larger than any real ones.
+pub(crate) fn bounded(files: &Files) -> Result<(), ImportError> {
+    let refuse = |file: &str, bytes, most| {
+        Err(ImportError::TooLarge {
+            file: file.to_owned(),
+            bytes,
+            most,
+        })
+    };
+    let mut all = 0_usize;
+    for (file, text) in files {
+        if text.len() > LARGEST {
+            return refuse(file, text.len(), LARGEST);
+        }
+        all = all.saturating_add(text.len());
+    }
+    if all > LARGEST_ALL {
+        return refuse("all files together", all, LARGEST_ALL);
+    }
+    Ok(())
+}
+
+/// The documents of a YAML text.
+pub(crate) fn yaml(file: &str, text: &str) -> Result<Vec<Value>, ImportError> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: DEEPEST },
+        with_snippet: false,
+    };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+        // The library's own words may quote the text.
+        ImportError::Unreadable {
+            file: file.to_owned(),
+            line: error.location().map_or(0, |location| location.line()),
+            language: "YAML",
+            deepest: DEEPEST,
+        }
+    })
+}
+
+/// The value of a JSON text.
+pub(crate) fn json(file: &str, text: &str) -> Result<Value, ImportError> {
+    let refuse = |line| ImportError::Unreadable {
+        file: file.to_owned(),
+        line,
+        language: "JSON",
+        deepest: DEEPEST,
+    };
+    let value: Value = serde_json::from_str(text).map_err(|error| refuse(error.line() as u64))?;
+    if depth(&value) > DEEPEST {
+        return Err(refuse(0));
+    }
+    Ok(value)
+}
+
+/// How deep a value is nested. serde_json itself stops at 128, so recursion is safe.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}

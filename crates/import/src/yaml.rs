@@ -1,0 +1,286 @@
+//! Lab files as a person would write them: known fields in their usual order, small maps on one
+//! line, long texts as blocks. Everything that YAML could take for something else is quoted.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+/// Fields that come first, in this order; the others follow by their names.
+const ORDER: [&str; 44] = [
+    "format",
+    "lab",
+    "sites",
+    "networks",
+    "firewall",
+    "hosts",
+    "clusters",
+    "nodes",
+    "storage",
+    "components",
+    "apps",
+    "images",
+    "secrets",
+    "users",
+    "observability",
+    "promises",
+    "backups",
+    "notes",
+    "cluster",
+    "role",
+    "on",
+    "name",
+    "catalog",
+    "chart",
+    "repository",
+    "version",
+    "kubernetes",
+    "site",
+    "cidr",
+    "gateway",
+    "mtu",
+    "model",
+    "arch",
+    "cpu",
+    "memory",
+    "nics",
+    "disks",
+    "distribution",
+    "endpoint",
+    "address",
+    "pods",
+    "services",
+    "cni",
+    "proxy",
+];
+
+/// A map on one line is at most so long.
+const LINE: usize = 100;
+
+/// A value as YAML.
+pub(crate) fn write(value: &Value) -> String {
+    let mut out = String::new();
+    match value {
+        Value::Object(map) if !map.is_empty() => block_map(&mut out, map, 0),
+        Value::Array(items) if !items.is_empty() => block_list(&mut out, items, 0),
+        value => {
+            out.push_str(&flow(value));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn block_map(out: &mut String, map: &Map<String, Value>, depth: usize) {
+    for (key, value) in ordered(map) {
+        let top = depth == 0 && map.contains_key("lab");
+        if top && !out.is_empty() && value.is_object() {
+            out.push('\n');
+        }
+        let _ = write!(out, "{}{}:", indent(depth), name(key));
+        after(out, value, depth, top);
+    }
+}
+
+fn block_list(out: &mut String, items: &[Value], depth: usize) {
+    for item in items {
+        if let Value::Object(map) = item
+            && !map.is_empty()
+            && short(item, LINE.saturating_sub(2 * depth)).is_none()
+        {
+            // The first field stands behind the dash.
+            let mut inner = String::new();
+            block_map(&mut inner, map, depth + 1);
+            let first = inner.trim_start();
+            let _ = write!(out, "{}- {first}", indent(depth));
+            continue;
+        }
+        let _ = write!(out, "{}-", indent(depth));
+        after(out, item, depth, false);
+    }
+}
+
+/// A value behind `key:` or `-`.
+fn after(out: &mut String, value: &Value, depth: usize, section: bool) {
+    let room = LINE.saturating_sub(2 * depth);
+    match value {
+        Value::String(text) if is_block(text) => block_text(out, text, depth + 1),
+        Value::Object(map) if !map.is_empty() => match short(value, room) {
+            Some(line) if !section => {
+                let _ = writeln!(out, " {line}");
+            }
+            _ => {
+                out.push('\n');
+                block_map(out, map, depth + 1);
+            }
+        },
+        Value::Array(items) if !items.is_empty() => match short(value, room) {
+            Some(line) => {
+                let _ = writeln!(out, " {line}");
+            }
+            None => {
+                out.push('\n');
+                block_list(out, items, depth + 1);
+            }
+        },
+        value => {
+            let _ = writeln!(out, " {}", flow(value));
+        }
+    }
+}
+
+fn block_text(out: &mut String, text: &str, depth: usize) {
+    out.push_str(if text.ends_with('\n') {
+        " |\n"
+    } else {
+        " |-\n"
+    });
+    for line in text.lines() {
+        if line.is_empty() {
+            out.push('\n');
+        } else {
+            let _ = writeln!(out, "{}{line}", indent(depth));
+        }
+    }
+}
+
+/// Whether a text can stand as a block and come back as it was.
+fn is_block(text: &str) -> bool {
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    body.contains('\n')
+        && !body.ends_with('\n')
+        && !body.starts_with([' ', '\n', '\t'])
+        && body.chars().all(|c| c == '\n' || is_printable(c))
+}
+
+/// What needs no escape: letters of all languages, but nothing that moves lines or the cursor.
+fn is_printable(c: char) -> bool {
+    matches!(c, ' '..='~' | '\u{a1}'..='\u{2027}' | '\u{2030}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}')
+}
+
+/// A value on one line, where that is short and simple enough.
+fn short(value: &Value, room: usize) -> Option<String> {
+    fn simple(value: &Value, depth: usize) -> bool {
+        match value {
+            Value::Object(map) => {
+                depth > 0 && map.len() < 9 && map.values().all(|v| simple(v, depth - 1))
+            }
+            Value::Array(items) => {
+                depth > 0 && items.len() < 20 && items.iter().all(|v| simple(v, depth - 1))
+            }
+            Value::String(text) => text.len() < LINE && !text.contains('\n'),
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        }
+    }
+    if !simple(value, 3) {
+        return None;
+    }
+    let line = flow(value);
+    (line.len() <= room).then_some(line)
+}
+
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(yes) => yes.to_string(),
+        Value::Number(number) => decimal(&number.to_string()),
+        Value::String(text) => scalar(text),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(flow).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(map) if map.is_empty() => "{}".to_owned(),
+        Value::Object(map) => {
+            let entries: Vec<String> = ordered(map)
+                .into_iter()
+                .map(|(key, value)| format!("{}: {}", name(key), flow(value)))
+                .collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+    }
+}
+
+/// A fraction always has its point: 1e300 without one would be a text.
+fn decimal(number: &str) -> String {
+    match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0e{exponent}"),
+        _ => number.to_owned(),
+    }
+}
+
+fn ordered(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let rank = |key: &str| {
+        ORDER
+            .iter()
+            .position(|known| *known == key)
+            .unwrap_or(ORDER.len())
+    };
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| (rank(key), key.as_str()));
+    entries
+}
+
+fn indent(depth: usize) -> String {
+    "  ".repeat(depth)
+}
+
+/// A field's name: known ones stand without quotes, also `on`.
+fn name(key: &str) -> String {
+    if ORDER.contains(&key) {
+        key.to_owned()
+    } else {
+        scalar(key)
+    }
+}
+
+/// A text without quotes where nothing can take it for something else.
+fn scalar(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            c if is_printable(c) => quoted.push(c),
+            c if u32::from(c) <= 0xffff => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+            c => {
+                let _ = write!(quoted, "\\U{:08X}", u32::from(c));
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn is_plain(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphanumeric() || c == '/' || c == '_';
+    let inner = |c: char| {
+        first(c)
+            || matches!(
+                c,
+                '.' | '-' | '+' | '=' | '@' | ' ' | ':' | '(' | ')' | '~' | '$'
+            )
+    };
+    let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    text.starts_with(first)
+        && text.chars().all(inner)
+        && text.len() <= 400
+        && !text.contains(": ")
+        && !text.ends_with([':', ' '])
+        && !words.contains(&text.to_ascii_lowercase().as_str())
+        && !is_number(text)
+}
+
+/// Whether some reader of YAML could take it for a number or a time.
+fn is_number(text: &str) -> bool {
+    let sexagesimal = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b == b':' || b == b'_');
+    text.parse::<f64>().is_ok() || sexagesimal || text.starts_with("0x") || text.starts_with("0o")
+}
