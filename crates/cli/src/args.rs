@@ -22,19 +22,41 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 )]
 pub(crate) struct Cli {
     /// How answers are printed. Progress always goes to standard error.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = AnyFormat::Text)]
+    pub(crate) format: AnyFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// How answers are printed.
+/// How answers are printed, as one of all commands may be asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnyFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For code hosts: SARIF 2.1.0; only `check` has it.
+    Sarif,
+}
+
+/// How answers of every command are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people.
     Text,
     /// For programs.
     Json,
+}
+
+impl AnyFormat {
+    /// The format, if every command has it.
+    pub(crate) const fn common(self) -> Option<Format> {
+        match self {
+            Self::Text => Some(Format::Text),
+            Self::Json => Some(Format::Json),
+            Self::Sarif => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -37,6 +37,18 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// The paths of the lab's files from its folder.
+    pub(crate) fn relative_paths(&self) -> Vec<String> {
+        let relative = |source: &Source| {
+            let path = std::fs::canonicalize(&source.name).ok()?;
+            let path = path.strip_prefix(&self.root).ok()?;
+            Some(path.display().to_string())
+        };
+        // A link that leads elsewhere is named as it is.
+        let named = |source: &Source| relative(source).unwrap_or_else(|| source.name.clone());
+        self.sources.iter().map(named).collect()
+    }
+
     /// Whether the lab is refused.
     pub(crate) fn refused(&self) -> bool {
         self.findings

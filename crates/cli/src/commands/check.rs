@@ -4,17 +4,22 @@ use std::path::Path;
 
 use model::diagnostic::{Diagnostic, Severity};
 
-use crate::args::Format;
+use crate::args::AnyFormat;
 use crate::exit::Exit;
+use crate::output::sarif;
 use crate::output::style::Style;
 use crate::output::{answer, answer_json, tell};
 use crate::session::{self, Checked};
 
-pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
+pub(crate) fn run(lab: &Path, format: AnyFormat) -> anyhow::Result<Exit> {
     let checked = session::check(lab)?;
     match format {
-        Format::Json => answer_json(&checked.findings)?,
-        Format::Text => {
+        AnyFormat::Sarif => {
+            let paths = checked.relative_paths();
+            answer_json(&sarif::log(&checked.findings, &checked.sources, &paths))?;
+        }
+        AnyFormat::Json => answer_json(&checked.findings)?,
+        AnyFormat::Text => {
             answer(&shown(&checked, Style::for_stdout()));
             answer(&format!("{}\n", count(&checked.findings)));
             if !checked.beyond.is_empty() {
