@@ -62,7 +62,11 @@ impl AnyFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Find everything that is wrong in a lab file, each with its place
-    Check(LabArg),
+    #[command(after_help = "Examples:\n  \
+        steading check labs/quickstart                  what is wrong, and what to write instead\n  \
+        steading check labs/quickstart --fix            write that where it is certain\n  \
+        steading check labs/quickstart --format sarif   for a code host")]
+    Check(CheckArgs),
     /// Explain a finding's code
     #[command(after_help = "Example: steading explain S002")]
     Explain {
@@ -146,6 +150,15 @@ pub(crate) struct LabArg {
     /// The lab: a lab file, or the folder that it lies in
     #[arg(value_name = "LAB", default_value = ".")]
     pub(crate) lab: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// Change the lab file where it is certain what was meant; nothing else in it is touched
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 #[derive(Debug, Clone, Args)]

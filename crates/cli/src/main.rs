@@ -41,7 +41,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     };
     match cli.command {
-        Command::Check(lab) => commands::check::run(&lab.lab, any),
+        Command::Check(arguments) => commands::check::run(&arguments, any),
         Command::Explain { code } => commands::explain::run(code.as_deref(), format),
         Command::Plan(arguments) => commands::plan::run(&arguments, format),
         Command::Up(arguments) => commands::up::run(&arguments, format),

@@ -13,6 +13,7 @@ mod error;
 mod journal;
 mod lab_folder;
 mod lock;
+mod replace;
 mod secrets;
 mod state;
 
@@ -20,5 +21,6 @@ pub use error::StoreError;
 pub use journal::Journal;
 pub use lab_folder::{LabFolder, files_below, load};
 pub use lock::{Holder, Lock};
+pub use replace::replace;
 pub use secrets::{Secret, Secrets};
 pub use state::Store;

@@ -38,6 +38,13 @@ fn what_the_standard_demands() {
     // 3.14.17 and 3.18, 3.19: a driver with a name.
     let driver = &run["tool"]["driver"];
     assert_eq!(driver["name"], "Steading");
+    // 3.19.15: an absolute address.
+    assert!(
+        driver["informationUri"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://")
+    );
     // 3.14.27.
     assert_eq!(run["columnKind"], "unicodeCodePoints");
     let rules = driver["rules"].as_array().unwrap();
