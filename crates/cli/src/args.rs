@@ -22,14 +22,25 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 )]
 pub(crate) struct Cli {
     /// How answers are printed. Progress always goes to standard error.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = AnyFormat::Text)]
+    pub(crate) format: AnyFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// How answers are printed.
+/// How answers are printed, as one of all commands may be asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnyFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For code hosts: SARIF 2.1.0; only `check` has it.
+    Sarif,
+}
+
+/// How answers of every command are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people.
     Text,
@@ -37,10 +48,25 @@ pub(crate) enum Format {
     Json,
 }
 
+impl AnyFormat {
+    /// The format, if every command has it.
+    pub(crate) const fn common(self) -> Option<Format> {
+        match self {
+            Self::Text => Some(Format::Text),
+            Self::Json => Some(Format::Json),
+            Self::Sarif => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Find everything that is wrong in a lab file, each with its place
-    Check(LabArg),
+    #[command(after_help = "Examples:\n  \
+        steading check labs/quickstart                  what is wrong, and what to write instead\n  \
+        steading check labs/quickstart --fix            write that where it is certain\n  \
+        steading check labs/quickstart --format sarif   for a code host")]
+    Check(CheckArgs),
     /// Explain a finding's code
     #[command(after_help = "Example: steading explain S002")]
     Explain {
@@ -131,6 +157,15 @@ pub(crate) struct LabArg {
     /// The lab: a lab file, or the folder that it lies in
     #[arg(value_name = "LAB", default_value = ".")]
     pub(crate) lab: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// Change the lab file where it is certain what was meant; nothing else in it is touched
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Format};
 use exit::Exit;
 use output::style::Style;
 use output::tell;
@@ -33,9 +33,16 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
-    let format = cli.format;
+    let any = cli.format;
+    // Check answers in formats of its own.
+    let own = matches!(cli.command, Command::Check(_)).then_some(Format::Json);
+    let Some(format) = any.common().or(own) else {
+        tell("error: only check answers as SARIF");
+        tell("hint: write --format json, or leave it out");
+        return Ok(Exit::Usage);
+    };
     match cli.command {
-        Command::Check(lab) => commands::check::run(&lab.lab, format),
+        Command::Check(arguments) => commands::check::run(&arguments, any),
         Command::Explain { code } => commands::explain::run(code.as_deref(), format),
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Plan(arguments) => commands::plan::run(&arguments, format),

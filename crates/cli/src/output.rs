@@ -3,6 +3,7 @@
 pub(crate) mod duration;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod sarif;
 pub(crate) mod status;
 pub(crate) mod style;
 

@@ -14,7 +14,7 @@ use drivers::kubeadm::Kubeadm;
 use engine::{Engine, EngineError};
 use model::diagnostic::{self, Diagnostic, Severity};
 use model::lab::{AppSource, Lab};
-use model::read::Reading;
+use model::read::{Mended, Reading};
 use model::resource::Resource;
 use model::source::Source;
 use store::{LabFolder, Secrets, Store, StoreError};
@@ -38,6 +38,18 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// The paths of the lab's files from its folder.
+    pub(crate) fn relative_paths(&self) -> Vec<String> {
+        let relative = |source: &Source| {
+            let path = std::fs::canonicalize(&source.name).ok()?;
+            let path = path.strip_prefix(&self.root).ok()?;
+            Some(path.display().to_string())
+        };
+        // A link that leads elsewhere is named as it is.
+        let named = |source: &Source| relative(source).unwrap_or_else(|| source.name.clone());
+        self.sources.iter().map(named).collect()
+    }
+
     /// Whether the lab is refused.
     pub(crate) fn refused(&self) -> bool {
         self.findings
@@ -49,6 +61,29 @@ impl Checked {
 /// Reads and checks a lab.
 pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let LabFolder { root, sources } = store::load(path)?;
+    check_sources(root, sources)
+}
+
+/// A lab's files as they are, and as they would be without what is certainly a mistake.
+pub(crate) struct Mending {
+    pub(crate) before: Vec<Source>,
+    pub(crate) mended: Mended,
+}
+
+/// Reads a lab and finds what of it can be mended for certain; writes nothing.
+pub(crate) fn mend(path: &Path) -> anyhow::Result<Mending> {
+    let LabFolder {
+        root,
+        sources: before,
+    } = store::load(path)?;
+    let mended = model::read::settle(&before, |sources| {
+        // What cannot be checked proposes nothing; the check that follows says why.
+        check_sources(root.clone(), sources.to_vec()).map_or_else(|_| Vec::new(), |c| c.findings)
+    });
+    Ok(Mending { before, mended })
+}
+
+fn check_sources(root: PathBuf, sources: Vec<Source>) -> anyhow::Result<Checked> {
     let Reading {
         lab,
         unread,

@@ -1,7 +1,7 @@
 //! Files that are whole or not there, whatever happens while they are written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -9,6 +9,16 @@ use crate::StoreError;
 
 /// Writes a file of that mode: beside it, on disk, renamed, and the rename on disk.
 pub(crate) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), StoreError> {
+    write_after(path, content, mode, |_| Ok(()))
+}
+
+/// The same; before it is renamed, `prepare` may still change what the new file is, or refuse.
+pub(crate) fn write_after(
+    path: &Path,
+    content: &[u8],
+    mode: u32,
+    prepare: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), StoreError> {
     let wrong = || StoreError::io("writing", path);
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(StoreError::bad(path, "not a path of a file"));
@@ -24,6 +34,7 @@ pub(crate) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), StoreE
         .open(&aside)
         .and_then(|mut file| {
             file.write_all(content)?;
+            prepare(&file)?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&aside, path));

@@ -3,18 +3,28 @@
 use std::path::Path;
 
 use model::diagnostic::{Diagnostic, Severity};
+use model::read::Change;
 
-use crate::args::Format;
+use crate::args::{AnyFormat, CheckArgs};
 use crate::exit::Exit;
+use crate::output::sarif;
 use crate::output::style::Style;
 use crate::output::{answer, answer_json, tell};
-use crate::session::{self, Checked};
+use crate::session::{self, Checked, Mending};
 
-pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
+pub(crate) fn run(arguments: &CheckArgs, format: AnyFormat) -> anyhow::Result<Exit> {
+    let lab = arguments.lab.lab.as_path();
+    if arguments.fix {
+        fix(lab)?;
+    }
     let checked = session::check(lab)?;
     match format {
-        Format::Json => answer_json(&checked.findings)?,
-        Format::Text => {
+        AnyFormat::Sarif => {
+            let paths = checked.relative_paths();
+            answer_json(&sarif::log(&checked.findings, &checked.sources, &paths))?;
+        }
+        AnyFormat::Json => answer_json(&checked.findings)?,
+        AnyFormat::Text => {
             answer(&shown(&checked, Style::for_stdout()));
             answer(&format!("{}\n", count(&checked.findings)));
             if !checked.beyond.is_empty() {
@@ -30,6 +40,42 @@ pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Writes what is certain to mend findings, and says each change.
+fn fix(lab: &Path) -> anyhow::Result<()> {
+    let Mending { before, mended } = session::mend(lab)?;
+    for (file, (before, after)) in before.iter().zip(&mended.sources).enumerate() {
+        if before.text == after.text {
+            continue;
+        }
+        store::replace(Path::new(&before.name), &before.text, &after.text)?;
+        for change in mended.changes.iter().filter(|change| change.file == file) {
+            tell(&told(&before.name, change));
+        }
+    }
+    if mended.changes.is_empty() {
+        tell("Nothing is changed: there is no finding that a program could mend for certain.");
+    }
+    Ok(())
+}
+
+/// A change in one line, with its place.
+fn told(file: &str, change: &Change) -> String {
+    let Change {
+        field,
+        line,
+        column,
+        before,
+        after,
+        ..
+    } = change;
+    let what = if after.is_empty() {
+        "removed".to_owned()
+    } else {
+        format!("{before} → {after}")
+    };
+    format!("{file}:{line}:{column}: {field}: {what}")
 }
 
 /// Reads and checks a lab; tells all findings, and gives it only if none is fatal.
