@@ -19,6 +19,8 @@ use model::resource::Resource;
 use model::source::Source;
 use store::{LabFolder, Secrets, Store, StoreError};
 
+use check::Facts;
+
 use crate::exit::Exit;
 use crate::facts;
 use crate::places;
@@ -61,7 +63,15 @@ impl Checked {
 /// Reads and checks a lab.
 pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let LabFolder { root, sources } = store::load(path)?;
-    check_sources(root, sources)
+    let facts = known(path, &root);
+    check_sources(root, sources, facts)
+}
+
+/// What is known besides the lab file. The files around it are looked at where the folder is the
+/// lab's own: a folder was named, or a file that is called as a lab's is.
+fn known(path: &Path, root: &Path) -> Facts {
+    let own = path.is_dir() || path.file_stem().is_some_and(|stem| stem == "lab");
+    facts::gather(own.then_some(root), Store::open(root).applied())
 }
 
 /// A lab's files as they are, and as they would be without what is certainly a mistake.
@@ -76,14 +86,16 @@ pub(crate) fn mend(path: &Path) -> anyhow::Result<Mending> {
         root,
         sources: before,
     } = store::load(path)?;
+    let facts = known(path, &root);
     let mended = model::read::settle(&before, |sources| {
         // What cannot be checked proposes nothing; the check that follows says why.
-        check_sources(root.clone(), sources.to_vec()).map_or_else(|_| Vec::new(), |c| c.findings)
+        check_sources(root.clone(), sources.to_vec(), facts.clone())
+            .map_or_else(|_| Vec::new(), |checked| checked.findings)
     });
     Ok(Mending { before, mended })
 }
 
-fn check_sources(root: PathBuf, sources: Vec<Source>) -> anyhow::Result<Checked> {
+fn check_sources(root: PathBuf, sources: Vec<Source>, mut facts: Facts) -> anyhow::Result<Checked> {
     let Reading {
         lab,
         unread,
@@ -93,8 +105,6 @@ fn check_sources(root: PathBuf, sources: Vec<Source>) -> anyhow::Result<Checked>
     let mut resources = Vec::new();
     let mut beyond = Vec::new();
     if let Some(lab) = &lab {
-        let own = path.is_dir() || path.file_stem().is_some_and(|stem| stem == "lab");
-        let mut facts = facts::gather(own.then_some(root.as_path()), Store::open(&root).applied());
         facts.unread = unread;
         diagnostics.extend(check::check(lab, &facts));
         let fatal = diagnostics

@@ -188,10 +188,7 @@ pub(crate) fn log(findings: &[Diagnostic], sources: &[Source], paths: &[String])
 }
 
 fn descriptor(rule: &Explanation) -> Descriptor {
-    let help = format!(
-        "{}\n\nIt sees: {}\nIt cannot see: {}",
-        rule.text, rule.sees, rule.cannot_see
-    );
+    let help = format!("{}\n\nWhat it sees: {}", rule.text, rule.sees);
     Descriptor {
         id: rule.code,
         short_description: text(rule.title),

@@ -16,7 +16,12 @@ fn logged(text: &str) -> Value {
     }];
     let reading = model::read::read(&sources);
     let mut findings = reading.diagnostics;
-    findings.extend(reading.lab.iter().flat_map(check::check));
+    findings.extend(
+        reading
+            .lab
+            .iter()
+            .flat_map(|lab| check::check(lab, &check::Facts::default())),
+    );
     reading.index.locate(&mut findings);
     let log = log(&findings, &sources, &["my lab.yaml".to_owned()]);
     serde_json::to_value(log).unwrap()
