@@ -1,159 +1,26 @@
 //! Findings as SARIF 2.1.0 (OASIS standard, errata 01), which code hosts show beside the lines.
 //!
-//! Only the properties that we write are here. Columns count characters, as everywhere else, which
+//! Columns count characters, as everywhere else, which
 //! the run says by `columnKind`: the standard would count UTF-16 units.
+
+mod shape;
 
 use std::collections::BTreeMap;
 
 use check::Explanation;
-use model::diagnostic::{Diagnostic, Fix, Place, Severity, Span};
+use model::diagnostic::{Diagnostic, Fix, Place, Span};
 use model::read::Mender;
 use model::source::Source;
-use serde::Serialize;
+use shape::{
+    Artifact, ArtifactChange, Base, Configuration, Descriptor, Driver, Finding, Location, Log,
+    Logical, Mending, Physical, Region, Replaced, Run, Text, Tool,
+};
 
 const VERSION: &str = "2.1.0";
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// What addresses of files are relative to.
 const BASE: &str = "LAB";
-
-/// A log file: the top of the document.
-#[derive(Debug, Serialize)]
-pub(crate) struct Log {
-    #[serde(rename = "$schema")]
-    schema: &'static str,
-    version: &'static str,
-    runs: [Run; 1],
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Run {
-    tool: Tool,
-    column_kind: &'static str,
-    original_uri_base_ids: BTreeMap<&'static str, Base>,
-    results: Vec<Finding>,
-}
-
-#[derive(Debug, Serialize)]
-struct Tool {
-    driver: Driver,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Driver {
-    name: &'static str,
-    semantic_version: &'static str,
-    information_uri: &'static str,
-    rules: Vec<Descriptor>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Descriptor {
-    id: &'static str,
-    short_description: Text,
-    full_description: Text,
-    help: Text,
-    default_configuration: Configuration,
-}
-
-#[derive(Debug, Serialize)]
-struct Configuration {
-    level: Severity,
-}
-
-#[derive(Debug, Serialize)]
-struct Text {
-    text: String,
-}
-
-/// What an address is relative to. Where the folder lies on this machine is nobody's business.
-#[derive(Debug, Serialize)]
-struct Base {
-    description: Text,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Finding {
-    rule_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule_index: Option<usize>,
-    level: Severity,
-    message: Text,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    locations: Vec<Location>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    related_locations: Vec<Location>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    fixes: Vec<Mending>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Location {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    physical_location: Option<Physical>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    logical_locations: Vec<Logical>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Text>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Physical {
-    artifact_location: Artifact,
-    region: Region,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Logical {
-    fully_qualified_name: String,
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Artifact {
-    uri: String,
-    uri_base_id: &'static str,
-}
-
-/// From a character to behind another one; lines and columns begin with 1.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Region {
-    start_line: usize,
-    start_column: usize,
-    end_line: usize,
-    end_column: usize,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Mending {
-    description: Text,
-    artifact_changes: Vec<ArtifactChange>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ArtifactChange {
-    artifact_location: Artifact,
-    replacements: Vec<Replaced>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Replaced {
-    deleted_region: Region,
-    inserted_content: Text,
-}
 
 /// The findings as a log. `paths` are those of the sources, relative to the lab's folder.
 pub(crate) fn log(findings: &[Diagnostic], sources: &[Source], paths: &[String]) -> Log {

@@ -80,8 +80,9 @@ pub fn mend(sources: &[Source], fixes: &[&Fix]) -> Mended {
         .map_or_else(unchanged, |applied| applied.mended)
 }
 
-/// Nothing comes to rest later: a mended mistake shows at most the few that it hid.
-const MOST_ROUNDS: usize = 16;
+/// A check tells a hundred findings at once, so a file full of slips takes many rounds. The bound is
+/// against two rules that would want the opposite of each other.
+const MOST_ROUNDS: usize = 1_000;
 
 /// Makes what the findings of `check` propose, checks again, and so on until they propose nothing
 /// that can be made: a mistake in the form of the file hides those in what it says.

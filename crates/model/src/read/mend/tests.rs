@@ -58,6 +58,49 @@ fn a_value_or_a_name_is_changed_and_nothing_else() {
 }
 
 #[test]
+fn line_ends_of_other_systems_and_other_alphabets_stay() {
+    for (text, fix, wanted) in [
+        (
+            "\u{feff}a: 1\r\nb: 2\r\n",
+            value("b", "3"),
+            "\u{feff}a: 1\r\nb: 3\r\n",
+        ),
+        (
+            "\u{feff}a: 1\r\nb: 2\r\nc: 3\r\n",
+            fix("b", Write::Remove),
+            "\u{feff}a: 1\r\nc: 3\r\n",
+        ),
+        (
+            "größe: { 名: 'é', x: 1 } # 名\n",
+            name("größe.x", "y"),
+            "größe: { 名: 'é', y: 1 } # 名\n",
+        ),
+        (
+            "größe: { 名: 'é', x: 1 } # 名\n",
+            value("größe.名", "e"),
+            "größe: { 名: 'e', x: 1 } # 名\n",
+        ),
+        (
+            "a:\n- b: 1\n  c: 2\n- d\n",
+            fix("a[0].c", Write::Remove),
+            "a:\n- b: 1\n- d\n",
+        ),
+        (
+            "a: {\n  b: 1, # one\n  c: 2 # two\n}\n",
+            fix("a.c", Write::Remove),
+            "a: {\n  b: 1, # one\n   # two\n}\n",
+        ),
+        (
+            "\"a\": {\"b\":1,\"c\":[2]}",
+            name("a.b", "d"),
+            "\"a\": {\"d\":1,\"c\":[2]}",
+        ),
+    ] {
+        assert_eq!(mended(text, &[fix]), wanted);
+    }
+}
+
+#[test]
 fn a_field_goes_with_its_lines_or_its_comma() {
     for (text, field, wanted) in [
         ("a: 1\nb: 2\nc: 3\n", "b", "a: 1\nc: 3\n"),
