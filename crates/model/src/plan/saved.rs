@@ -87,15 +87,6 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_what_they_were_when_the_plan_was_saved() {
-        for number in [1.000000000001e46, 0.1, 1.0 / 3.0, f64::MIN_POSITIVE] {
-            let value = serde_json::Value::from(number);
-            let read: serde_json::Value = serde_json::from_str(&value.to_string()).unwrap();
-            assert_eq!(read, value);
-        }
-    }
-
-    #[test]
     fn values_are_counted_outside_of_texts() {
         assert_eq!(values(br#"{"a": [1, 2], "b\",[": ",,,"}"#), 7);
     }
