@@ -51,6 +51,11 @@ impl<'a> Findings<'a> {
             })
     }
 
+    /// Whether no more of this rule is told.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.room == 0
+    }
+
     /// A finding: what is wrong, where (the main place first, each with what there is to say about
     /// it), and what to write instead.
     pub(crate) fn add(
@@ -70,7 +75,7 @@ impl<'a> Findings<'a> {
         help: impl Into<String>,
         fix: Option<Fix>,
     ) {
-        if self.room == 0 {
+        if self.is_full() {
             return;
         }
         self.room -= 1;

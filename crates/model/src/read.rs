@@ -104,15 +104,19 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// The known word that is nearest to a mistaken one, if one is near.
+/// The known word that is nearest to a mistaken one, if one is near. Of very many words only the
+/// first are looked at.
 #[must_use]
 pub fn nearest<'a>(mistaken: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // No known word is half as long; what is longer costs the product of the lengths.
-    if mistaken.len() > 80 {
-        return None;
-    }
+    /// Comparing costs the product of the lengths, and is done for every finding.
+    const MOST_WORK: usize = 30_000;
+    let mut work = 0;
     known
         .into_iter()
+        .take_while(|word| {
+            work += word.len() * mistaken.len();
+            work <= MOST_WORK
+        })
         .map(|word| (strsim::damerau_levenshtein(mistaken, word), word))
         .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
         .min()

@@ -118,3 +118,46 @@ fn a_lab_of_many_files_has_the_bounds_of_one() {
         assert!(memory <= MOST_MEMORY, "{count} files: {memory} bytes");
     }
 }
+
+#[test]
+fn hostile_plans_are_refused_within_bounds_of_memory() {
+    let _alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = |objects: &str| {
+        let spec = format!(
+            "{{ \"cluster\": \"a\", \"source\": \"a\", \"namespace\": \"a\", \"objects\": [{objects}] }}"
+        );
+        let resource = format!("{{ \"address\": \"app/a\", \"spec\": {{ \"objects\": {spec} }} }}");
+        format!(
+            "{{ \"format\": 1, \"lab\": \"a\", \"lab_id\": \"{}\", \"parent\": 0, \"basis\": \"00\", \"steps\": [{{ \"address\": \"app/a\", \"action\": \"create\", \"impact\": \"none\", \"reason\": \"missing\", \"needs\": [], \"resource\": {resource}, \"inputs\": \"00\" }}] }}",
+            "00000000-0000-0000-0000-000000000000"
+        )
+    };
+    let fields = |count: usize| -> String { (0..count).map(|n| format!(",\"{n}\":0")).collect() };
+    for (text, good) in [
+        (plan("{}"), true),
+        (plan(&format!("0{}", ",0".repeat(240_000))), true),
+        (plan(&format!("{{}}{}", ",{\"\":{}}".repeat(60_000))), true),
+        (plan(&format!("{{\"a\":0{}}}", fields(120_000))), true),
+        (plan(&format!("\"{}\"", "x".repeat(8_000_000))), true),
+        (plan(&format!("0{}", ",0".repeat(260_000))), false),
+        (plan(&"[".repeat(100_000)), false),
+        (plan("1e999"), false),
+        (plan("{}").replace("\"app/a\"", "\"app/../a\""), false),
+        (plan("{}").replace("\"00\"", "\"../..\""), false),
+        (
+            plan("{}").replace("\"none\"", "\"none\", \"more\": 1"),
+            false,
+        ),
+        (
+            plan("{}").replace("\"format\"", "\"lab\": \"a\", \"format\""),
+            false,
+        ),
+    ] {
+        let before = NOW.load(Relaxed);
+        PEAK.store(before, Relaxed);
+        let read = model::plan::Plan::from_json(text.as_bytes());
+        let memory = PEAK.load(Relaxed) - before;
+        assert!(memory <= MOST_MEMORY, "{memory} bytes for {text:.300}");
+        assert_eq!(read.is_ok(), good, "{:?} for {text:.300}", read.err());
+    }
+}

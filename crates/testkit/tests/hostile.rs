@@ -58,6 +58,25 @@ fn any_change_of_a_plan_is_read_or_refused() {
     assert!((10..450).contains(&accepted), "{accepted} were accepted");
 }
 
+/// Found by the fuzzer. It fails only where nothing else asks `serde_json` to read numbers exactly,
+/// as in the program; built with the whole workspace, a test's library does.
+#[test]
+fn numbers_of_a_plan_are_what_they_were_when_it_was_saved() {
+    for number in [
+        "10000000000010000000000000000000000000000000000.5",
+        "0.1",
+        "5e-324",
+    ] {
+        let spec = r#"{ "cluster": "a", "source": "a", "namespace": "a", "objects": [NUMBER] }"#;
+        let plan = r#"{ "format": 1, "lab": "a", "lab_id": "00000000-0000-0000-0000-000000000000",
+            "parent": 0, "basis": "00", "steps": [{ "address": "app/a", "action": "create",
+            "impact": "none", "reason": "missing", "inputs": "00",
+            "resource": { "address": "app/a", "spec": { "objects": SPEC } } }] }"#;
+        let plan = plan.replace("SPEC", &spec.replace("NUMBER", number));
+        assert!(plan_file(plan.as_bytes()), "{number}");
+    }
+}
+
 #[test]
 fn any_beginning_of_a_file_is_read_or_told() {
     for end in 0..LAB.len() {

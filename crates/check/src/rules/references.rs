@@ -24,13 +24,17 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let mut refer = |what: &str, name: &Name, known: &[&str], field: String| {
         // `?` is an entry whose name is not one: it may be what is meant.
         let unread = |name: &str| findings.is_unread(&format!("{what}s.{name}"));
-        if known.contains(&name.as_str()) || unread(name.as_str()) || unread("?") {
+        if findings.is_full()
+            || known.contains(&name.as_str())
+            || unread(name.as_str())
+            || unread("?")
+        {
             return;
         }
         let help = match (nearest(name.as_str(), known.iter().copied()), known) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, []) => format!("declare it: {what}s: {{ {name}: {{ … }} }}"),
-            (None, known) => format!("declare it, or write one of: {}", known.join(", ")),
+            (None, known) => format!("declare it, or write one of: {}", some(known)),
         };
         let fix = certain(name.as_str(), known.iter().copied())
             .map(|near| Fix::value(FieldPath(field.clone()), near));
@@ -71,9 +75,17 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             findings.add(
                 format!("which cluster does {name} run in?"),
                 &[(format!("apps.{name}"), "")],
-                format!("add cluster: and one of: {}", clusters.join(", ")),
+                format!("add cluster: and one of: {}", some(&clusters)),
             );
         }
+    }
+}
+
+/// Names as they are listed: not more than anybody reads.
+fn some(names: &[&str]) -> String {
+    match names.get(..20) {
+        Some(first) => format!("{}, …", first.join(", ")),
+        None => names.join(", "),
     }
 }
 
