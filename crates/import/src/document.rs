@@ -38,6 +38,10 @@ pub(crate) fn yaml(file: &str, text: &str) -> Result<Vec<Value>, ImportError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: DEEPEST },
         with_snippet: false,
+        // As Go's YAML reads it, which all of these tools use: a host may be called n, and 0600
+        // are permissions.
+        strict_booleans: true,
+        legacy_octal_numbers: true,
     };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         // The library's own words may quote the text.
@@ -71,5 +75,17 @@ fn depth(value: &Value) -> usize {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::yaml;
+
+    #[test]
+    fn words_stay_words_and_permissions_are_octal() {
+        let read = yaml("f", "a: n\nb: true\nc: 0600\nd: on\ne: 0o600\n").unwrap();
+        let wanted = serde_json::json!([{ "a": "n", "b": true, "c": 384, "d": "on", "e": 384 }]);
+        assert_eq!(serde_json::Value::from(read), wanted);
     }
 }

@@ -84,9 +84,11 @@ impl Fields {
         match self.any(field) {
             None => Ok(None),
             Some(Value::Bool(yes)) => Ok(Some(yes)),
-            Some(Value::String(text)) if text == "true" || text == "false" => {
-                Ok(Some(text == "true"))
-            }
+            Some(Value::String(text)) => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "y" => Ok(Some(true)),
+                "false" | "no" | "off" | "n" => Ok(Some(false)),
+                _ => self.wrong(field, "true or false"),
+            },
             Some(_) => self.wrong(field, "true or false"),
         }
     }

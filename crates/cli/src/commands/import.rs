@@ -202,3 +202,42 @@ fn check(out: Option<&Path>, text: String) -> Exit {
         Exit::Done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const TALCONFIG: &str = "clusterName: a\nendpoint: https://10.0.0.2:6443\nnodes:\n- { hostname: n, ipAddress: 10.0.0.2, controlPlane: true, patches: [\"@in.yaml\", \"@../out.yaml\", \"@link.yaml\"] }\n";
+
+    #[test]
+    fn a_file_is_written_once_and_nothing_outside_the_folder_is_read() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = outside.path().join("talos");
+        fs::create_dir(&folder).unwrap();
+        let patch = |name: &str| format!("machine: {{ sysctls: {{ {name}: \"1\" }} }}");
+        fs::write(outside.path().join("out.yaml"), patch("outside")).unwrap();
+        fs::write(folder.join("in.yaml"), patch("inside")).unwrap();
+        std::os::unix::fs::symlink("../out.yaml", folder.join("link.yaml")).unwrap();
+        fs::write(folder.join("talconfig.yaml"), TALCONFIG).unwrap();
+        let out = folder.join("lab.yaml");
+        let mut arguments = ImportArgs {
+            from: ImportFrom::Talhelper {
+                file: folder.join("talconfig.yaml"),
+            },
+            out: Some(out.clone()),
+            force: false,
+        };
+        assert_eq!(run(&arguments).unwrap(), Exit::Done);
+        let written = fs::read_to_string(&out).unwrap();
+        assert!(written.contains("inside: \"1\""), "{written}");
+        assert!(!written.contains("outside: \"1\""), "{written}");
+
+        fs::write(&out, "mine").unwrap();
+        assert_eq!(run(&arguments).unwrap(), Exit::Usage);
+        assert_eq!(fs::read_to_string(&out).unwrap(), "mine");
+        arguments.force = true;
+        assert_eq!(run(&arguments).unwrap(), Exit::Done);
+        assert_eq!(fs::read_to_string(&out).unwrap(), written);
+    }
+}

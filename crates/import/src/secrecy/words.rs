@@ -57,7 +57,7 @@ const HARMLESS_ENDS: [&str; 14] = [
 ];
 
 /// Fields inside a secret's own fields that only tell where it is.
-pub(super) const POINTERS: [&str; 8] = [
+pub(super) const POINTERS: [&str; 12] = [
     "name",
     "namespace",
     "kind",
@@ -66,6 +66,10 @@ pub(super) const POINTERS: [&str; 8] = [
     "apiversion",
     "path",
     "file",
+    "existingsecret",
+    "secretname",
+    "defaultmode",
+    "type",
 ];
 
 /// Fields around `key` where that is a private key.
