@@ -12,7 +12,7 @@ use crate::name::Name;
 use crate::quantity::Bytes;
 
 /// One of your own workloads: from the catalog, from a folder of manifests, or a Helm chart.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct App {
     /// The cluster that it runs in. Default: the only one.
@@ -76,6 +76,30 @@ pub struct App {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(example = serde_json::json!(["smtp-password"]))]
     pub secrets: Vec<Name>,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self {
+            cluster: Default::default(),
+            namespace: Default::default(),
+            manifests: Default::default(),
+            catalog: Default::default(),
+            chart: Default::default(),
+            settings: Default::default(),
+            enabled: true,
+            expose: Default::default(),
+            image: Default::default(),
+            replicas: Default::default(),
+            stateless: Default::default(),
+            requests: Default::default(),
+            volumes: Default::default(),
+            devices: Default::default(),
+            placement: Default::default(),
+            needs: Default::default(),
+            secrets: Default::default(),
+        }
+    }
 }
 
 const fn yes() -> bool {
@@ -246,4 +270,27 @@ pub struct Ingress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = 80)]
     pub port: Option<u16>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::App;
+    use crate::lab::{Calico, Cilium};
+
+    #[test]
+    fn what_is_not_said_is_the_same_in_a_file_and_in_a_program() {
+        let nothing = || serde_json::json!({});
+        assert_eq!(
+            serde_json::from_value::<App>(nothing()).unwrap(),
+            App::default()
+        );
+        assert_eq!(
+            serde_json::from_value::<Calico>(nothing()).unwrap(),
+            Calico::default()
+        );
+        assert_eq!(
+            serde_json::from_value::<Cilium>(nothing()).unwrap(),
+            Cilium::default()
+        );
+    }
 }

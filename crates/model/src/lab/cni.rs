@@ -140,7 +140,7 @@ pub enum FlannelBackend {
 }
 
 /// Settings of Calico.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Calico {
     /// Its version, without `v`.
@@ -174,6 +174,21 @@ pub struct Calico {
     pub controllers: bool,
 }
 
+impl Default for Calico {
+    fn default() -> Self {
+        Self {
+            version: Default::default(),
+            encapsulation: Default::default(),
+            cross_subnet: Default::default(),
+            dataplane: Default::default(),
+            mtu: Default::default(),
+            bgp: Default::default(),
+            network: Default::default(),
+            controllers: true,
+        }
+    }
+}
+
 const fn yes() -> bool {
     true
 }
@@ -192,7 +207,7 @@ pub enum CalicoDataplane {
 }
 
 /// Settings of Cilium.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Cilium {
     /// Its version, without `v`.
@@ -226,6 +241,22 @@ pub struct Cilium {
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     #[schemars(extend("default" = true))]
     pub masquerade_v6: bool,
+}
+
+impl Default for Cilium {
+    fn default() -> Self {
+        Self {
+            version: Default::default(),
+            encapsulation: Default::default(),
+            mtu: Default::default(),
+            direct_return: Default::default(),
+            load_balancer: Default::default(),
+            l2: Default::default(),
+            bgp: Default::default(),
+            api: Default::default(),
+            masquerade_v6: true,
+        }
+    }
 }
 
 /// Routes over a tailnet.
