@@ -5,6 +5,7 @@
 
 mod accepted;
 mod document;
+mod elsewhere;
 mod finding;
 mod rules;
 mod subject;
@@ -70,13 +71,15 @@ pub fn check(lab: &Lab, facts: &Facts) -> Vec<Diagnostic> {
 
 /// The explanations of all codes, in their order.
 pub fn explanations() -> impl Iterator<Item = Explanation> {
-    rules::RULES.iter().map(|rule| Explanation {
+    let rules = rules::RULES.iter().map(|rule| Explanation {
         code: rule.code,
         title: rule.title,
         text: rule.text,
         sees: rule.sees,
         severity: rule.severity,
-    })
+    });
+    let form = elsewhere::FORM.iter().copied();
+    form.chain(rules).chain(elsewhere::LATER.iter().copied())
 }
 
 #[cfg(test)]
