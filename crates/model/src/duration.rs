@@ -1,12 +1,10 @@
 //! Lengths of time, as a person writes them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::as_text::as_text;
 
 /// A length of time in whole seconds: a number with `s`, `m`, `h`, `d`, `w` or `y` (365 days).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,34 +60,15 @@ impl fmt::Display for Period {
     }
 }
 
-impl JsonSchema for Period {
-    fn schema_name() -> Cow<'static, str> {
-        "Period".into()
+as_text!(
+    Period,
+    {
+        "type": "string",
+        "pattern": "^[0-9]+[smhdwy]$",
+        "description": "A length of time: a whole number with s, m, h, d, w or y.",
+        "examples": ["30d"]
     }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": "^[0-9]+[smhdwy]$",
-            "description": "A length of time: a whole number with s, m, h, d, w or y.",
-            "examples": ["30d"]
-        })
-    }
-}
-
-impl Serialize for Period {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
+);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 //! beside the observed [`inventory::Inventory`] and decides on a [`plan::Plan`], and the engine
 //! carries that out, telling of it in [`event::Event`]s.
 
+mod as_text;
 pub mod diagnostic;
 pub mod digest;
 pub mod dual;

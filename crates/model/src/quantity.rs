@@ -1,11 +1,9 @@
 //! Quantities with units, written as Kubernetes writes them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::as_text::as_text;
 
 /// An amount of bytes, written as an integer with an optional suffix:
 /// `Ki Mi Gi Ti` (powers of 1024) or `k M G T` (powers of 1000).
@@ -79,34 +77,15 @@ impl fmt::Display for Bytes {
     }
 }
 
-impl JsonSchema for Bytes {
-    fn schema_name() -> Cow<'static, str> {
-        "Bytes".into()
+as_text!(
+    Bytes,
+    {
+        "type": ["string", "integer"],
+        "pattern": "^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$",
+        "description": "An amount of bytes: a whole number with Ki, Mi, Gi, Ti, k, M, G or T.",
+        "examples": ["4Gi", "500G"]
     }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": ["string", "integer"],
-            "pattern": "^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$",
-            "description": "An amount of bytes: a whole number with Ki, Mi, Gi, Ti, k, M, G or T.",
-            "examples": ["4Gi", "500G"]
-        })
-    }
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,11 @@
 //! Ranges of addresses that need not be a prefix.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::as_text::as_text;
 use ipnet::IpNet;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Addresses from a first to a last one, both of it: `10.0.0.101-10.0.0.120`, one address, or a
 /// prefix such as `10.0.0.96/28`.
@@ -104,33 +102,14 @@ impl fmt::Display for AddressRange {
     }
 }
 
-impl JsonSchema for AddressRange {
-    fn schema_name() -> Cow<'static, str> {
-        "AddressRange".into()
+as_text!(
+    AddressRange,
+    {
+        "type": "string",
+        "description": "FIRST-LAST, one address, or a prefix.",
+        "examples": ["10.0.0.101-10.0.0.120"]
     }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "FIRST-LAST, one address, or a prefix.",
-            "examples": ["10.0.0.101-10.0.0.120"]
-        })
-    }
-}
-
-impl Serialize for AddressRange {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for AddressRange {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
+);
 
 #[cfg(test)]
 mod tests {

@@ -67,10 +67,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
 }
 
 fn cloud(name: &Name, host: &Host, field: &str) -> String {
-    let provider = match host.cloud {
-        Some(Cloud::Linode(_)) => "linode",
-        _ => "ec2",
-    };
+    let provider = host.cloud.as_ref().map_or("ec2", Cloud::word);
     format!("hosts.{name}.cloud.{provider}.{field}")
 }
 
@@ -130,11 +127,7 @@ fn copies(lab: &Subject<'_>, name: &Name, storage: &Storage, findings: &mut Find
             .collect();
         let wanted = declared.replicas.unwrap_or(3) as usize;
         if !osds.is_empty() && domains.len() < wanted {
-            let kind = if matches!(storage, Storage::Rook(_)) {
-                "rook"
-            } else {
-                "external"
-            };
+            let kind = storage.word();
             findings.add(
                 format!(
                     "{wanted} copies need as many failure domains; there are {}",

@@ -1,7 +1,7 @@
 //! S021: No data of Ceph lies on an operating system's disk.
 
 use model::diagnostic::Severity;
-use model::lab::{DiskRole, Storage};
+use model::lab::DiskRole;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -23,11 +23,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             };
             let known = lab.hosts.get(&host).and_then(|host| host.disks.get(&disk));
             if known.is_some_and(|disk| disk.roles.contains(&DiskRole::System)) {
-                let kind = if matches!(storage, Storage::Rook(_)) {
-                    "rook"
-                } else {
-                    "external"
-                };
+                let kind = storage.word();
                 findings.add(
                     format!("{host}.{disk} holds data and the operating system"),
                     &[

@@ -1,7 +1,6 @@
 //! S020: Data is kept in three copies, and says how many must be written.
 
 use model::diagnostic::Severity;
-use model::lab::Storage;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -17,11 +16,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, storage) in &lab.storage {
-        let kind = if matches!(storage, Storage::Rook(_)) {
-            "rook"
-        } else {
-            "external"
-        };
+        let kind = storage.word();
         for (pool, declared) in storage.pools().into_iter().flatten() {
             let at = |field: &str| {
                 let whole = format!("storage.{name}.{kind}.pools.{pool}");

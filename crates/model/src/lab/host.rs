@@ -321,6 +321,15 @@ pub enum Cloud {
 }
 
 impl Cloud {
+    /// The provider, as the lab file writes it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Ec2(_) => "ec2",
+            Self::Linode(_) => "linode",
+        }
+    }
+
     /// The instance, whoever rents it out.
     #[must_use]
     pub const fn instance(&self) -> &Instance {

@@ -29,6 +29,19 @@ pub enum Storage {
 }
 
 impl Storage {
+    /// Its kind, as the lab file writes it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::External(_) => "external",
+            Self::Rook(_) => "rook",
+            Self::Zfs(_) => "zfs",
+            Self::Local(_) => "local",
+            Self::Nfs(_) => "nfs",
+            Self::Object(_) => "object",
+        }
+    }
+
     /// Its classes of volumes.
     #[must_use]
     pub fn classes(&self) -> &Named<Class> {

@@ -1,12 +1,12 @@
 //! What a host is made of.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use crate::as_text::as_text;
 use crate::name::Name;
 use crate::quantity::Bytes;
 
@@ -211,50 +211,13 @@ impl fmt::Display for Speed {
     }
 }
 
-macro_rules! text {
-    ($type:ident, $pattern:literal, $about:literal, $example:literal) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({
-                    "type": "string",
-                    "pattern": $pattern,
-                    "description": $about,
-                    "examples": [$example]
-                })
-            }
-        }
-    };
-}
-
-text!(
+as_text!(
     Mac,
-    "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$",
-    "A hardware address: aa:bb:cc:dd:ee:ff.",
-    "aa:bb:cc:dd:ee:ff"
+    { "type": "string", "pattern": "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$", "description": "A hardware address: aa:bb:cc:dd:ee:ff.", "examples": ["aa:bb:cc:dd:ee:ff"] }
 );
-text!(
+as_text!(
     Speed,
-    r"^[0-9]+(\.[0-9])?[MG]$",
-    "Bits a second: a number with M or G.",
-    "2.5G"
+    { "type": "string", "pattern": r"^[0-9]+(\.[0-9])?[MG]$", "description": "Bits a second: a number with M or G.", "examples": ["2.5G"] }
 );
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! When a host is on, and how it is switched.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::super::secret::SecretRef;
 use super::Mac;
+use crate::as_text::as_text;
 
 /// When a host is on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -100,34 +100,15 @@ impl fmt::Display for Hours {
     }
 }
 
-impl Serialize for Hours {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+as_text!(
+    Hours,
+    {
+        "type": "string",
+        "pattern": "^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$",
+        "description": "Hours of a day: FROM-TO; over midnight where TO is the earlier.",
+        "examples": ["18:00-23:30"]
     }
-}
-
-impl<'de> Deserialize<'de> for Hours {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Hours {
-    fn schema_name() -> Cow<'static, str> {
-        "Hours".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": "^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$",
-            "description": "Hours of a day: FROM-TO; over midnight where TO is the earlier.",
-            "examples": ["18:00-23:30"]
-        })
-    }
-}
+);
 
 /// How a host is switched on and off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
