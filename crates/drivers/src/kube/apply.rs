@@ -236,7 +236,7 @@ fn put(cluster: &Cluster, wanted: &[Wanted], context: &StepContext<'_>) -> Resul
                     Ok(_) => Ok(Poll::Ready(())),
                     // A custom resource whose definition is only just served, a webhook that
                     // starts: it comes.
-                    Err(error) if error.passing() || error.not_found() => {
+                    Err(error) if error.passing() || error.not_found() || error.address_taken() => {
                         Ok(Poll::Pending(error.to_string()))
                     }
                     Err(error) => Err(error.during(format!("applying {}", one.reference))),

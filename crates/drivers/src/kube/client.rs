@@ -73,6 +73,17 @@ impl ApiError {
         )
     }
 
+    /// Whether a Service's address is taken: by another Service, or by this one in a request that
+    /// the server still handles or takes back, because who sent it was killed meanwhile. The second
+    /// passes. Source: Kubernetes, `pkg/registry/core/service/ipallocator`.
+    pub(crate) fn address_taken(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { code: 422, message, .. }
+                if message.contains("provided IP is already allocated")
+        )
+    }
+
     /// As the error of an operation.
     pub(crate) fn during(self, what: impl Into<String>) -> DriverError {
         DriverError::new(what).caused_by(self)
@@ -356,7 +367,20 @@ fn translate(error: &kube::Error) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use super::failing_checks;
+    use super::{ApiError, failing_checks};
+
+    #[test]
+    fn an_address_that_is_taken_may_become_free() {
+        let error = |code, message: &str| ApiError::Status {
+            code,
+            reason: "Invalid".to_owned(),
+            message: message.to_owned(),
+        };
+        let taken = "failed to allocate IP 10.96.0.10: provided IP is already allocated";
+        assert!(error(422, taken).address_taken());
+        assert!(!error(422, "spec.ports: Required value").address_taken());
+        assert!(!error(403, taken).address_taken());
+    }
 
     #[test]
     fn of_a_list_of_checks_only_the_failing_are_told() {
