@@ -6,6 +6,7 @@
 
 mod component;
 mod derive;
+mod derived;
 mod expand;
 mod image;
 mod known;
@@ -15,6 +16,7 @@ mod settings;
 
 pub use component::{Component, ComponentKind, components};
 pub use derive::{API_PORT, dns_address, pod_mtu};
+pub use derived::{Derived, derived};
 pub use expand::expand;
 pub use image::kubernetes_versions;
 pub use known::{Capability, Known, known, platforms};

@@ -67,11 +67,16 @@ pub(crate) enum Command {
         steading check labs/quickstart --fix            write that where it is certain\n  \
         steading check labs/quickstart --format sarif   for a code host")]
     Check(CheckArgs),
-    /// Explain a finding's code
-    #[command(after_help = "Example: steading explain S002")]
+    /// Explain a finding's code, or where derived values of a lab come from
+    #[command(after_help = "Examples:\n  \
+        steading explain S002\n  \
+        steading explain --derived labs/quickstart")]
     Explain {
-        /// The code, such as S002; without one, all codes are listed
-        code: Option<String>,
+        /// The code, such as S002; without one, all codes are listed. With --derived, a lab
+        what: Option<String>,
+        /// Show every value that the lab file does not say, and what it follows from
+        #[arg(long)]
+        derived: bool,
     },
     /// Write a lab file out of what another tool was told, and check it
     #[command(after_help = "Examples:\n  \

@@ -43,7 +43,11 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     };
     match cli.command {
         Command::Check(arguments) => commands::check::run(&arguments, any),
-        Command::Explain { code } => commands::explain::run(code.as_deref(), format),
+        Command::Explain {
+            what,
+            derived: true,
+        } => commands::explain::derived(what.as_deref().unwrap_or("."), format),
+        Command::Explain { what, .. } => commands::explain::run(what.as_deref(), format),
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Plan(arguments) => commands::plan::run(&arguments, format),
         Command::Up(arguments) => commands::up::run(&arguments, format),

@@ -1,8 +1,33 @@
 //! `steading explain`.
 
+use std::path::Path;
+
 use crate::args::Format;
 use crate::exit::Exit;
 use crate::output::{answer, answer_json, tell};
+use crate::session;
+
+/// Every value that a lab file does not say, with what it follows from.
+pub(crate) fn derived(lab: &str, format: Format) -> anyhow::Result<Exit> {
+    let checked = session::check(Path::new(lab))?;
+    let Some(lab) = &checked.lab else {
+        tell("error: the lab file cannot be read; steading check says why");
+        return Ok(Exit::Refused);
+    };
+    let all = catalog::derived(lab);
+    match format {
+        Format::Json => answer_json(&all)?,
+        Format::Text => {
+            for one in all {
+                answer(&format!("{}: {}\n", one.field, one.value));
+                for step in one.from {
+                    answer(&format!("    from {step}\n"));
+                }
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
 
 pub(crate) fn run(code: Option<&str>, format: Format) -> anyhow::Result<Exit> {
     let Some(code) = code else {
