@@ -1,6 +1,7 @@
 //! What people and programs get to read.
 
 pub(crate) mod duration;
+pub(crate) mod paragraph;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod sarif;

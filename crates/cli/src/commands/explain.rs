@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::args::Format;
 use crate::exit::Exit;
+use crate::output::paragraph::wrapped;
 use crate::output::{answer, answer_json, tell};
 use crate::session;
 
@@ -46,8 +47,12 @@ pub(crate) fn run(code: Option<&str>, format: Format) -> anyhow::Result<Exit> {
     match check::explanations().find(|rule| rule.code == wanted) {
         Some(rule) if format == Format::Json => answer_json(&rule)?,
         Some(rule) => answer(&format!(
-            "{}: {} ({})\n\n{}\n\nWhat it sees: {}\n",
-            rule.code, rule.title, rule.severity, rule.text, rule.sees
+            "{}: {} ({})\n\n{}\n\nWhat it sees:\n{}\n",
+            rule.code,
+            rule.title,
+            rule.severity,
+            wrapped(rule.text),
+            wrapped(rule.sees)
         )),
         None => {
             tell(&format!("error: there is no finding {code}"));
