@@ -1,7 +1,7 @@
 //! S042: What runs is supported, and pinned.
 
 use model::diagnostic::Severity;
-use model::lab::Distribution;
+use model::lab::{Distribution, Os};
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -58,6 +58,15 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         let entry = component.entry(name).as_str();
         let version = component.version.as_deref().unwrap_or_default();
         ended(lab, entry, version, format!("components.{name}"), findings);
+    }
+    for (name, host) in &lab.hosts {
+        let (product, release) = match &host.os {
+            Some(Os::Debian(debian)) => ("debian", &debian.release),
+            Some(Os::Nixos(nixos)) => ("nixos", &nixos.release),
+            _ => continue,
+        };
+        let field = format!("hosts.{name}.os.{product}.release");
+        ended(lab, product, release, field, findings);
     }
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         let Some(image) = app
@@ -128,6 +137,18 @@ fn what_has_ended_and_what_moves_is_found() {
     crate::example::home_breaks_with("S042", "lab: home", "lab: home", &facts);
     let text = crate::example::HOME.replace("1.36.2", "1.37.0");
     assert_eq!(crate::example::codes_of(&text, &facts), [""; 0]);
+    let old = crate::Facts {
+        today: Some("2026-11-21".to_owned()),
+        ends: [(
+            "debian".to_owned(),
+            [("11".to_owned(), "2026-08-31".to_owned())].into(),
+        )]
+        .into(),
+        ..Default::default()
+    };
+    let host = "availability: volatile";
+    let debian = "availability: volatile, os: { debian: { release: \"11\" } }";
+    crate::example::home_breaks_with("S042", host, debian, &old);
     let app = "home-assistant:\n";
     crate::example::home_breaks("S042", app, "home-assistant:\n    image: ghcr.io/a/b\n");
     crate::example::home_breaks(
