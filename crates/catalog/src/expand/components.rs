@@ -1,0 +1,164 @@
+//! Components of a cluster: what every cluster has, its pod network, and what the lab declares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::diagnostic::FieldPath;
+use model::lab::{Cluster, Cni, Settings};
+use model::name::Name;
+use model::resource::{Address, Kind, Objects, Spec};
+use serde_json::{Value, json};
+
+use super::{Expansion, api_forward_address};
+use crate::component::{Component, ComponentKind, components};
+use crate::{derive, manifests, settings};
+
+/// Components that every cluster has.
+const ALWAYS: [&str; 2] = ["coredns", "netcheck"];
+
+impl Expansion<'_> {
+    pub(super) fn cluster_components(&mut self, name: &Name, cluster: &Cluster) {
+        let Cni::Flannel(flannel) = &cluster.cni else {
+            return;
+        };
+        let mut own = Settings::new();
+        own.insert("backend".to_owned(), json!(flannel.backend));
+        self.component(
+            name,
+            cluster,
+            ("flannel", "flannel"),
+            &own,
+            &FieldPath(format!("clusters.{name}.cni")),
+        );
+        let declared: BTreeMap<&str, &model::lab::Component> = self
+            .lab
+            .components
+            .iter()
+            .filter(|(_, component)| component.enabled)
+            .map(|(name, component)| (name.as_str(), component))
+            .collect();
+        let names: BTreeSet<&str> = ALWAYS.into_iter().chain(declared.keys().copied()).collect();
+        for component in names {
+            let path = FieldPath(format!("components.{component}"));
+            let given = declared.get(component).copied();
+            let entry = given.and_then(|one| one.catalog.as_ref());
+            let entry = entry.map_or(component, Name::as_str);
+            let settings = given.map_or_else(Settings::new, |one| one.settings.clone());
+            self.component(name, cluster, (component, entry), &settings, &path);
+        }
+    }
+
+    pub(super) fn component(
+        &mut self,
+        cluster_name: &Name,
+        cluster: &Cluster,
+        (name, entry): (&str, &str),
+        given: &Settings,
+        path: &FieldPath,
+    ) {
+        let entry = components()
+            .get(entry)
+            .filter(|e| e.kind == ComponentKind::Component);
+        let (Some(entry), Ok(name)) = (entry, name.parse::<Name>()) else {
+            let known: Vec<&str> = components()
+                .values()
+                .filter(|entry| entry.kind == ComponentKind::Component)
+                .map(|entry| entry.name.as_str())
+                .collect();
+            let help = format!("the catalog has: {}", known.join(", "));
+            self.finding(
+                "S102",
+                path.clone(),
+                format!("the catalog has no component {name}"),
+                help,
+            );
+            return;
+        };
+        let namespace = entry.namespace.as_deref().and_then(|n| n.parse().ok());
+        let namespace: Name = namespace.unwrap_or_else(|| name.clone());
+        let mut needs = self.objects_needs(cluster_name, entry);
+        needs.retain(|need| need.name != name || need.kind != Kind::Component);
+        let objects = self.rendered(
+            entry,
+            &name,
+            &namespace,
+            (cluster_name, cluster),
+            given,
+            path,
+        );
+        let spec = Objects {
+            cluster: cluster_name.clone(),
+            source: format!("{} {}", entry.name, entry.version),
+            namespace,
+            objects,
+        };
+        self.add(
+            Address::new(Kind::Component, name),
+            Spec::Objects(spec),
+            needs,
+        );
+    }
+
+    /// What objects of a cluster need: the API through its forward, and what the entry names.
+    pub(super) fn objects_needs(&self, cluster: &Name, entry: &Component) -> BTreeSet<Address> {
+        let mut needs: BTreeSet<Address> = self
+            .lab
+            .control_planes(cluster)
+            .next()
+            .map(|(name, _)| Address::new(Kind::Member, name.clone()))
+            .into_iter()
+            .chain(api_forward_address(cluster))
+            .collect();
+        for need in &entry.needs {
+            // `cni` stands for the cluster's pod network.
+            let name = if need == "cni" { "flannel" } else { need };
+            needs.extend(
+                name.parse()
+                    .ok()
+                    .map(|name| Address::new(Kind::Component, name)),
+            );
+        }
+        needs
+    }
+
+    pub(super) fn rendered(
+        &mut self,
+        entry: &Component,
+        name: &Name,
+        namespace: &Name,
+        (cluster_name, cluster): (&Name, &Cluster),
+        given: &Settings,
+        path: &FieldPath,
+    ) -> Vec<Value> {
+        let settings = settings::complete(entry, given, path, &mut self.findings);
+        let first = self.lab.control_planes(cluster_name).next();
+        let endpoint = first.and_then(|(_, node)| self.lab.node_address(node));
+        let values = json!({
+            "lab": self.lab.lab,
+            "name": name,
+            "namespace": namespace,
+            "version": entry.version,
+            "settings": settings,
+            "pod_mtu": derive::pod_mtu(self.lab, cluster_name, cluster),
+            "cluster": {
+                "name": cluster_name,
+                "pods": cluster.pods.first(),
+                "services": cluster.services.first(),
+                "dns": derive::dns_address(&cluster.services.first()),
+                "domain": cluster.domain,
+                "endpoint": { "host": endpoint, "port": derive::API_PORT },
+            },
+        });
+        match manifests::render(entry, &values) {
+            Ok(objects) => objects,
+            Err(why) => {
+                self.finding(
+                    "S111",
+                    path.clone(),
+                    why,
+                    "report this: the catalog is wrong".to_owned(),
+                );
+                Vec::new()
+            }
+        }
+    }
+}
