@@ -26,7 +26,7 @@ impl Expansion<'_> {
         }
     }
 
-    pub(super) fn app(
+    fn app(
         &mut self,
         name: &Name,
         app: &App,
@@ -70,7 +70,7 @@ impl Expansion<'_> {
     }
 
     /// What every app needs: the API, all nodes, the pod network and names.
-    pub(super) fn app_needs(&self, cluster: &Name) -> Vec<Address> {
+    fn app_needs(&self, cluster: &Name) -> Vec<Address> {
         let members = self
             .lab
             .nodes_of(cluster)
@@ -84,7 +84,7 @@ impl Expansion<'_> {
             .collect()
     }
 
-    pub(super) fn unknown_app(&mut self, entry: &Name, path: &FieldPath) {
+    fn unknown_app(&mut self, entry: &Name, path: &FieldPath) {
         let known: Vec<&str> = components()
             .values()
             .filter(|entry| entry.kind == ComponentKind::App)
@@ -102,7 +102,7 @@ impl Expansion<'_> {
         );
     }
 
-    pub(super) fn app_forward(
+    fn app_forward(
         &mut self,
         name: &Name,
         forward: &model::lab::Forward,

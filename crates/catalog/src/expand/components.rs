@@ -47,7 +47,7 @@ impl Expansion<'_> {
         }
     }
 
-    pub(super) fn component(
+    fn component(
         &mut self,
         cluster_name: &Name,
         cluster: &Cluster,

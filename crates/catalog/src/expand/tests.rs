@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::*;
 use model::source::Source;
 
