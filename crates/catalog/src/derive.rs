@@ -14,16 +14,9 @@ pub const API_PORT: u16 = 6443;
 /// the encapsulation adds; or less, where the lab file says less.
 #[must_use]
 pub fn pod_mtu(lab: &Lab, name: &Name, cluster: &Cluster) -> u16 {
-    let (v6, path) = lab
-        .narrowest_way(name)
-        .map_or((false, ETHERNET_MTU), |(network, mtu)| {
-            let v6_only = lab
-                .networks
-                .get(network)
-                .is_some_and(|network| network.cidr.v4().is_none());
-            (v6_only, mtu)
-        });
-    let derived = path.saturating_sub(cluster.cni.encapsulation().overhead(v6));
+    let alone = || ETHERNET_MTU.saturating_sub(cluster.cni.encapsulation().overhead(false));
+    let derived = lab.room_in_pods(name, cluster);
+    let derived = derived.map_or_else(alone, |(_, room)| room);
     cluster.cni.mtu().unwrap_or(derived)
 }
 

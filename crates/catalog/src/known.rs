@@ -30,24 +30,6 @@ pub struct Known {
     pub eol: BTreeMap<String, String>,
 }
 
-impl Known {
-    /// The day on which a version, without `v`, reached or reaches the end of its life, if that is
-    /// known: that of the longest beginning of it.
-    #[must_use]
-    pub fn end_of(&self, version: &str) -> Option<&str> {
-        self.eol
-            .iter()
-            .filter(|(prefix, _)| {
-                // `1.1` is no beginning of `1.18`.
-                version
-                    .strip_prefix(prefix.as_str())
-                    .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
-            })
-            .max_by_key(|(prefix, _)| prefix.len())
-            .map(|(_, day)| day.as_str())
-    }
-}
-
 /// Something that one entry gives and another needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,28 +3,11 @@
 
 use std::fmt::Write as _;
 
+use model::read::SECTIONS;
 use serde_json::{Map, Value};
 
-/// Fields that come first, in this order; the others follow by their names.
-const ORDER: [&str; 44] = [
-    "format",
-    "lab",
-    "sites",
-    "networks",
-    "firewall",
-    "hosts",
-    "clusters",
-    "nodes",
-    "storage",
-    "components",
-    "apps",
-    "images",
-    "secrets",
-    "users",
-    "observability",
-    "promises",
-    "backups",
-    "notes",
+/// Fields that come first, in this order, after the sections; the others follow by their names.
+const ORDER: [&str; 26] = [
     "cluster",
     "role",
     "on",
@@ -207,13 +190,13 @@ fn decimal(number: &str) -> String {
     }
 }
 
+/// The known fields in their usual order.
+fn known() -> impl Iterator<Item = &'static str> {
+    SECTIONS.into_iter().chain(ORDER)
+}
+
 fn ordered(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
-    let rank = |key: &str| {
-        ORDER
-            .iter()
-            .position(|known| *known == key)
-            .unwrap_or(ORDER.len())
-    };
+    let rank = |key: &str| known().position(|known| known == key).unwrap_or(usize::MAX);
     let mut entries: Vec<_> = map.iter().collect();
     entries.sort_by_key(|(key, _)| (rank(key), key.as_str()));
     entries
@@ -225,7 +208,7 @@ fn indent(depth: usize) -> String {
 
 /// A field's name: known ones stand without quotes, also `on`.
 fn name(key: &str) -> String {
-    if ORDER.contains(&key) {
+    if known().any(|known| known == key) {
         key.to_owned()
     } else {
         scalar(key)

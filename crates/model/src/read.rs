@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity, Span};
 use crate::lab::Lab;
 use crate::source::Source;
+pub use decode::SECTIONS;
 pub use index::Index;
 pub use mend::{Change, Mended, Mender, Replacement, certain, mend, settle};
 use sink::Sink;

@@ -174,6 +174,19 @@ impl Lab {
         narrowest.or_else(|| single().map(|name| (name, self.network_mtu(name))))
     }
 
+    /// The largest packet that fits into the pods of a cluster, and the network that bounds it: what
+    /// the narrowest way carries, less what the encapsulation adds.
+    #[must_use]
+    pub fn room_in_pods(&self, name: &Name, cluster: &Cluster) -> Option<(&Name, u16)> {
+        let (network, carries) = self.narrowest_way(name)?;
+        let v6_only = self
+            .networks
+            .get(network)
+            .is_some_and(|network| network.cidr.v4().is_none());
+        let overhead = cluster.cni.encapsulation().overhead(v6_only);
+        Some((network, carries.saturating_sub(overhead)))
+    }
+
     /// The network that packets between two nodes take: a common one, plain before overlay, the
     /// one with the larger MTU first; `None` where they have none in common.
     #[must_use]

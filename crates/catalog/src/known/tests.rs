@@ -62,15 +62,6 @@ fn a_capability_reads_as_its_word() {
     }
 }
 
-#[test]
-fn the_end_of_a_version_is_that_of_its_longest_beginning() {
-    let argocd = &known()["argocd"];
-    assert_eq!(argocd.end_of("2.6.15"), Some("2023-11-06"));
-    assert_eq!(argocd.end_of("2.14.1"), Some("2025-11-03"));
-    assert_eq!(argocd.end_of("20.0.0"), None);
-    assert_eq!(known()["metallb"].end_of("0.12.1"), None);
-}
-
 /// The files of all labs of this repository.
 fn lab_files() -> Vec<PathBuf> {
     let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs");

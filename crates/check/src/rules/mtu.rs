@@ -19,15 +19,9 @@ const SMALLEST_V6: u16 = 1280;
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, cluster) in &lab.clusters {
-        let Some((network_name, carries)) = lab.narrowest_way(name) else {
+        let Some((network_name, largest)) = lab.room_in_pods(name, cluster) else {
             continue;
         };
-        let v6_only = lab
-            .networks
-            .get(network_name)
-            .is_some_and(|network| network.cidr.v4().is_none());
-        let overhead = cluster.cni.encapsulation().overhead(v6_only);
-        let largest = carries.saturating_sub(overhead);
         let declared = cluster.cni.mtu();
         let in_pods = declared.unwrap_or(largest).min(largest);
         if cluster.pods.v6().is_some() && in_pods < SMALLEST_V6 {

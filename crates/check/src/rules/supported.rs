@@ -1,5 +1,7 @@
 //! S042: What runs is supported, and pinned.
 
+use std::collections::BTreeMap;
+
 use model::diagnostic::Severity;
 use model::lab::{Distribution, Os};
 
@@ -91,7 +93,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Finds a version whose end has come. The longest beginning of it that is known counts.
+/// Finds a version whose end has come.
 fn ended(
     lab: &Subject<'_>,
     product: &str,
@@ -102,21 +104,25 @@ fn ended(
     let (Some(today), Some(ends)) = (&lab.facts.today, lab.facts.ends.get(product)) else {
         return;
     };
-    let fits = |known: &str| {
-        let rest = version.trim_start_matches('v').strip_prefix(known);
-        rest.is_some_and(|rest| rest.is_empty() || !rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    let known = ends
-        .iter()
-        .filter(|(known, _)| fits(known))
-        .max_by_key(|(known, _)| known.len());
-    if let Some((_, day)) = known.filter(|(_, day)| *day < today) {
+    if let Some(day) = end_of(ends, version).filter(|day| *day < today.as_str()) {
         findings.add(
             format!("{product} {version} reached its end of life on {day}").replace("  ", " "),
             &[(field, "")],
             "write a supported version",
         );
     }
+}
+
+/// The day on which a version reached or reaches its end, if that is known: that of the longest
+/// beginning of it. `1.1` is no beginning of `1.18`.
+fn end_of<'a>(ends: &'a BTreeMap<String, String>, version: &str) -> Option<&'a str> {
+    let fits = |known: &str| {
+        let rest = version.trim_start_matches('v').strip_prefix(known);
+        rest.is_some_and(|rest| rest.is_empty() || !rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let known = ends.iter().filter(|(known, _)| fits(known));
+    let longest = known.max_by_key(|(known, _)| known.len());
+    longest.map(|(_, day)| day.as_str())
 }
 
 #[test]
@@ -157,4 +163,13 @@ fn what_has_ended_and_what_moves_is_found() {
         "home-assistant:\n    image: ghcr.io/a/b:latest\n",
     );
     crate::example::home_keeps(app, "home-assistant:\n    image: ghcr.io/a/b:1.2\n");
+}
+
+#[test]
+fn the_end_of_a_version_is_that_of_its_longest_beginning() {
+    let end = |entry: &str, version: &str| end_of(&catalog::known()[entry].eol, version);
+    assert_eq!(end("argocd", "2.6.15"), Some("2023-11-06"));
+    assert_eq!(end("argocd", "2.14.1"), Some("2025-11-03"));
+    assert_eq!(end("argocd", "20.0.0"), None);
+    assert_eq!(end("metallb", "0.12.1"), None);
 }

@@ -22,8 +22,8 @@ use deserializer::Decoder;
 use reader::Reader;
 use trail::Trail;
 
-/// The sections of a lab file.
-const SECTIONS: [&str; 20] = [
+/// The sections of a lab file, in the order in which a person reads them.
+pub const SECTIONS: [&str; 20] = [
     "format",
     "lab",
     "sites",
