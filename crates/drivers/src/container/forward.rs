@@ -10,8 +10,9 @@ mod serve;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::process::Command;
+use std::time::Duration;
 
-use driver::{DriverError, Scope, StepContext};
+use driver::{DriverError, ErrorKind, Poll, StepContext};
 use model::name::Name;
 use model::plan::Step;
 use model::resource::{Address, ForwardTarget, Spec};
@@ -27,6 +28,9 @@ const NAME: &str = "steading-fwd";
 /// Ports that are taken where the lab file names none: below Linux's range for outgoing
 /// connections, above those of well-known services.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
+/// How long a process that was killed may take to let go of its port, and the pause between looks.
+const LETTING_GO: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What a forwarder is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,14 +52,14 @@ pub(super) fn start(
         return Err(DriverError::new(format!("{address} is no forward")));
     };
     let port = match spec.listen {
-        Some(port) if free(port) => port,
+        Some(port) if frees(port, context)? => port,
         Some(port) => {
             return Err(
                 DriverError::new(format!("port {port} on 127.0.0.1 is taken"))
                     .hint("stop what listens there, or name another port in the lab file"),
             );
         }
-        None => pick(scope, address)?,
+        None => pick(address, context)?,
     };
     let order = Order {
         lab: scope.lab.clone(),
@@ -77,14 +81,34 @@ pub(super) fn start(
 }
 
 /// The first free port, from the one that the forward's own id leads to.
-fn pick(scope: &Scope, address: &Address) -> Result<u16, DriverError> {
-    let bytes = *scope.id.object(address).as_bytes();
+fn pick(address: &Address, context: &StepContext<'_>) -> Result<u16, DriverError> {
+    let bytes = *context.scope.id.object(address).as_bytes();
     let span = PORTS.end - PORTS.start;
     let first = u16::from_be_bytes([bytes[0], bytes[1]]) % span;
-    (0..span)
+    let own = PORTS.start + first;
+    if frees(own, context)? {
+        return Ok(own);
+    }
+    (1..span)
         .map(|n| PORTS.start + (first + n) % span)
         .find(|port| free(*port))
         .ok_or_else(|| DriverError::new("no port on 127.0.0.1 is free"))
+}
+
+/// Whether a port is free, or is so in a moment: a forwarder that was killed is gone from the
+/// table of processes before the kernel has closed what it listened on.
+fn frees(port: u16, context: &StepContext<'_>) -> Result<bool, DriverError> {
+    let waited = context.wait(&format!("port {port}"), LETTING_GO, PAUSE, || {
+        Ok(match free(port) {
+            true => Poll::Ready(()),
+            false => Poll::Pending("somebody listens there".to_owned()),
+        })
+    });
+    match waited {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind == ErrorKind::TimedOut => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn free(port: u16) -> bool {
