@@ -12,8 +12,8 @@ use model::digest::Digest;
 use model::lab::{Cluster, Distribution, Lab, Network, Node, Role};
 use model::name::Name;
 use model::resource::{
-    Address, Connectivity, ForwardTarget, Forwarder, Kind, Member, NodeImage, NodeMachine,
-    NodeNetwork, Resource, Spec,
+    Address, Connectivity, ForwardTarget, Forwarder, HostLink, HostSpace, Kind, Member, NodeImage,
+    NodeMachine, NodeNetwork, Resource, Spec,
 };
 
 use crate::{derive, image};
@@ -28,9 +28,27 @@ pub fn expand(
     lab: &Lab,
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Vec<Resource>, Vec<Diagnostic>> {
+    resources(lab, files, false)
+}
+
+/// All resources of a [replica](crate::Replica): those of its lab, with every host a thing of its own that its
+/// machines are inside of.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_replica(lab: &Lab) -> Result<Vec<Resource>, Vec<Diagnostic>> {
+    resources(lab, &BTreeMap::new(), true)
+}
+
+fn resources(
+    lab: &Lab,
+    files: &BTreeMap<String, Vec<u8>>,
+    with_hosts: bool,
+) -> Result<Vec<Resource>, Vec<Diagnostic>> {
     let mut expansion = Expansion {
         lab,
         files,
+        with_hosts,
         resources: BTreeMap::new(),
         findings: Vec::new(),
     };
@@ -51,6 +69,8 @@ pub fn expand(
 struct Expansion<'a> {
     lab: &'a Lab,
     files: &'a BTreeMap<String, Vec<u8>>,
+    /// Hosts are things of the lab, as in a replica, not given ones.
+    with_hosts: bool,
     resources: BTreeMap<Address, Resource>,
     findings: Vec<Diagnostic>,
 }
@@ -93,6 +113,7 @@ impl Expansion<'_> {
         };
         for (node_name, node) in lab.nodes_of(name) {
             self.network_of_node(node);
+            self.host_of_node(node);
             self.machine(node_name, node, cluster, (&image.0, &digest));
             self.member(node_name, node, cluster, first);
         }
@@ -161,6 +182,28 @@ impl Expansion<'_> {
         self.add(address, Spec::Network(spec), BTreeSet::new());
     }
 
+    /// The host of a node, where hosts are made; each node adds the network that it is in.
+    fn host_of_node(&mut self, node: &Node) {
+        let Some((name, _, _)) = self.place(node).filter(|_| self.with_hosts) else {
+            return;
+        };
+        let link = HostLink {
+            mtu: self.lab.network_mtu(name),
+        };
+        let (name, address) = (name.clone(), Address::new(Kind::Host, node.on.clone()));
+        let host = self.resources.entry(address.clone()).or_insert(Resource {
+            address,
+            spec: Spec::Host(HostSpace {
+                links: BTreeMap::new(),
+            }),
+            needs: BTreeSet::new(),
+        });
+        host.needs.insert(Address::new(Kind::Network, name.clone()));
+        if let Spec::Host(space) = &mut host.spec {
+            space.links.insert(name, link);
+        }
+    }
+
     fn machine(
         &mut self,
         name: &Name,
@@ -182,6 +225,7 @@ impl Expansion<'_> {
         };
         let spec = NodeMachine {
             host: node.on.clone(),
+            inside_host: self.with_hosts,
             machine,
             image: digest.clone(),
             network: network_name.clone(),
@@ -192,10 +236,11 @@ impl Expansion<'_> {
             pods: cluster.pods.first(),
             hosts: derive::hosts(self.lab, &node.cluster),
         };
-        let needs = BTreeSet::from([
-            image.clone(),
-            Address::new(Kind::Network, network_name.clone()),
-        ]);
+        let below = match self.with_hosts {
+            true => Address::new(Kind::Host, node.on.clone()),
+            false => Address::new(Kind::Network, network_name.clone()),
+        };
+        let needs = BTreeSet::from([image.clone(), below]);
         self.add(
             Address::new(Kind::Machine, name.clone()),
             Spec::Machine(spec),

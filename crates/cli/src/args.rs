@@ -1,6 +1,6 @@
 //! The command line, declared once: parsing, help, completions and manual come from here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -93,7 +93,8 @@ pub(crate) enum Command {
     /// Make the lab what its file says
     #[command(after_help = "Examples:\n  \
         steading up labs/quickstart           show the plan, ask, do it\n  \
-        steading up labs/quickstart --yes     do not ask\n\n\
+        steading up labs/quickstart --yes     do not ask\n  \
+        steading up --replica labs/volatile-talos/lab.yaml   the whole lab on this machine\n\n\
         May be interrupted at any time, also by kill -9, and started again.")]
     Up(UpArgs),
     /// Show what is there, what drifts, what is not well and why
@@ -102,6 +103,15 @@ pub(crate) enum Command {
     Heal(ChangeArgs),
     /// Remove what is ours, nothing else
     Down(ChangeArgs),
+    /// Switch a host of a replica off: its power is cut
+    #[command(after_help = "Examples:\n  \
+        steading off gamer --lab labs/volatile-talos/lab.yaml\n  \
+        steading off gamer --graceful --lab labs/volatile-talos/lab.yaml\n\n\
+        Then steading heal --replica moves what may move; steading on gamer brings it back.")]
+    Off(OffArgs),
+    /// Switch a host of a replica on again, and start what belongs on it
+    #[command(after_help = "Example: steading on gamer --lab labs/volatile-talos/lab.yaml")]
+    On(OnArgs),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {
@@ -164,6 +174,34 @@ pub(crate) struct LabArg {
     pub(crate) lab: PathBuf,
 }
 
+/// A lab, itself or its replica.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RungArg {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// Not the lab itself: its replica, all of it in namespaces of this machine
+    #[arg(long)]
+    pub(crate) replica: bool,
+}
+
+impl RungArg {
+    pub(crate) fn which(&self) -> Which<'_> {
+        Which {
+            path: &self.lab.lab,
+            replica: self.replica,
+        }
+    }
+}
+
+/// Which lab a command is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Which<'a> {
+    /// The lab file, or the folder that it lies in.
+    pub(crate) path: &'a Path,
+    /// Whether it is about the replica.
+    pub(crate) replica: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -178,6 +216,18 @@ pub(crate) struct LabOption {
     /// The lab: a lab file, or the folder that it lies in
     #[arg(long = "lab", value_name = "LAB", default_value = ".")]
     pub(crate) lab: PathBuf,
+    /// Not the lab itself: its replica
+    #[arg(long)]
+    pub(crate) replica: bool,
+}
+
+impl LabOption {
+    pub(crate) fn which(&self) -> Which<'_> {
+        Which {
+            path: &self.lab,
+            replica: self.replica,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -232,7 +282,7 @@ pub(crate) enum ImportFrom {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
-    pub(crate) lab: LabArg,
+    pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
     /// Save the plan, for `up --plan`
@@ -253,9 +303,33 @@ pub(crate) struct UpArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct OffArgs {
+    #[command(flatten)]
+    pub(crate) at: HostArg,
+    /// Shut it down: end its pods before the power goes
+    #[arg(long)]
+    pub(crate) graceful: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnArgs {
+    #[command(flatten)]
+    pub(crate) at: HostArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HostArg {
+    /// The host
+    pub(crate) host: String,
+    /// The lab: a lab file, or the folder that it lies in
+    #[arg(long = "lab", value_name = "LAB", default_value = ".")]
+    pub(crate) lab: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
-    pub(crate) lab: LabArg,
+    pub(crate) rung: RungArg,
     /// Exit with 4 when changes are due or something is not well
     #[arg(long)]
     pub(crate) exit_code: bool,
@@ -264,7 +338,7 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ChangeArgs {
     #[command(flatten)]
-    pub(crate) lab: LabArg,
+    pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
     /// Do not ask

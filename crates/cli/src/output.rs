@@ -4,6 +4,7 @@ pub(crate) mod duration;
 pub(crate) mod paragraph;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod replica;
 pub(crate) mod sarif;
 pub(crate) mod status;
 pub(crate) mod style;

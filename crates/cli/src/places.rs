@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use driver::Scope;
 use drivers::HostPaths;
+use model::lab::Arch;
 
 /// Below this lies what is too large or too owned by root for a user's folders: node images and
 /// the disks of machines.
@@ -24,9 +26,28 @@ fn xdg(variable: &str, otherwise: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
+fn data() -> PathBuf {
+    std::env::var_os("STEADING_DATA").map_or_else(|| PathBuf::from(DATA), PathBuf::from)
+}
+
+/// The architecture of this machine's processors.
+pub(crate) fn arch() -> anyhow::Result<Arch> {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok(Arch::Amd64),
+        "aarch64" => Ok(Arch::Arm64),
+        other => anyhow::bail!("there are no node programs for processors of kind {other}"),
+    }
+}
+
+/// The folder of a replica's state and secrets. It is bound to this machine, as the replica is.
+pub(crate) fn replica(scope: &Scope) -> PathBuf {
+    let name = format!("{}-{}", scope.lab, scope.id.short());
+    data().join("replicas").join(name)
+}
+
 /// Where drivers find and keep things.
 pub(crate) fn host_paths(artifacts: Option<&Path>) -> anyhow::Result<HostPaths> {
-    let data = std::env::var_os("STEADING_DATA").map_or_else(|| PathBuf::from(DATA), PathBuf::from);
+    let data = data();
     Ok(HostPaths {
         cache: xdg("XDG_CACHE_HOME", ".cache")?.join("steading"),
         images: data.join("images"),

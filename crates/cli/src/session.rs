@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use driver::{Cancel, DriverError, Registry, Scope};
 use drivers::HostPaths;
-use drivers::container::{ContainerDriver, Containers, node_cgroup};
+use drivers::container::{ContainerDriver, Containers};
 use drivers::image::{ImageDriver, LabLock};
 use drivers::kube::{Clusters, Kubernetes};
 use drivers::kubeadm::Kubeadm;
@@ -29,6 +29,10 @@ use crate::secrets::LabSecrets;
 /// A lab file as it was read and checked.
 pub(crate) struct Checked {
     pub(crate) root: PathBuf,
+    /// The lab as it was named.
+    pub(crate) given: PathBuf,
+    /// What is other than in the lab file; `None`: it is the lab itself.
+    pub(crate) replica: Option<Vec<catalog::Change>>,
     pub(crate) sources: Vec<Source>,
     pub(crate) lab: Option<Lab>,
     /// All findings, in the order of the file.
@@ -64,7 +68,31 @@ impl Checked {
 pub(crate) fn check(path: &Path) -> anyhow::Result<Checked> {
     let LabFolder { root, sources } = store::load(path)?;
     let facts = known(path, &root);
-    check_sources(root, sources, facts)
+    let mut checked = check_sources(root, sources, facts)?;
+    if path.is_file() {
+        checked.given = path.to_owned();
+    }
+    Ok(checked)
+}
+
+/// Reads and checks a lab, and makes its replica.
+pub(crate) fn check_replica(path: &Path) -> anyhow::Result<Checked> {
+    let mut checked = check(path)?;
+    let Some(lab) = checked.lab.take().filter(|_| !checked.refused()) else {
+        return Ok(checked);
+    };
+    let here = places::arch()?;
+    let catalog::Replica { lab, changes } = catalog::replica(&lab, here);
+    checked.beyond = catalog::beyond_reach(&lab);
+    if checked.beyond.is_empty() {
+        match catalog::expand_replica(&lab) {
+            Ok(resources) => checked.resources = resources,
+            Err(findings) => checked.findings.extend(findings),
+        }
+    }
+    checked.lab = Some(lab);
+    checked.replica = Some(changes);
+    Ok(checked)
 }
 
 /// What is known besides the lab file. The files around it are looked at where the folder is the
@@ -124,7 +152,9 @@ fn check_sources(root: PathBuf, sources: Vec<Source>, mut facts: Facts) -> anyho
     index.locate(&mut diagnostics);
     index.locate(&mut beyond);
     Ok(Checked {
+        given: root.clone(),
         root,
+        replica: None,
         sources,
         lab,
         findings: diagnostic::told(diagnostics),
@@ -149,6 +179,8 @@ pub(crate) struct Session {
     pub(crate) checked: Checked,
     pub(crate) lab: Lab,
     pub(crate) scope: Scope,
+    /// The folder of its state and secrets: the lab's own, or the replica's.
+    pub(crate) home: PathBuf,
     pub(crate) store: Store,
     pub(crate) lock: Arc<LabLock>,
     pub(crate) paths: HostPaths,
@@ -168,7 +200,17 @@ impl Session {
         let paths = places::host_paths(artifacts)?;
         let lock =
             Arc::new(LabLock::open(&checked.root.join("lab.lock")).map_err(DriverError::from)?);
-        let secrets = Secrets::new(checked.root.join("secrets"), places::identity()?);
+        let mut scope = Scope {
+            lab: lab.lab.clone(),
+            id: lock.id(),
+        };
+        let mut home = checked.root.clone();
+        if checked.replica.is_some() {
+            // Its own id, secrets and state: nothing of it can be taken for the lab's.
+            scope.id = scope.id.replica();
+            home = places::replica(&scope);
+        }
+        let secrets = Secrets::new(home.join("secrets"), places::identity()?);
         let secrets = Arc::new(LabSecrets(secrets));
         let container = Arc::new(ContainerDriver::new(paths.clone()));
         let forwards = Arc::clone(&container);
@@ -180,16 +222,14 @@ impl Session {
                 Arc::new(Containers),
                 Arc::clone(&secrets) as _,
                 Arc::clone(&clusters),
-                |scope, node| Some(node_cgroup(scope, node)),
+                |scope, node| Containers.control_group(scope, node),
             )),
             Arc::new(Kubernetes::new(Arc::clone(&clusters))),
         ]);
         Ok(Self {
-            scope: Scope {
-                lab: lab.lab.clone(),
-                id: lock.id(),
-            },
-            store: Store::open(&checked.root),
+            scope,
+            store: Store::open(&home),
+            home,
             checked,
             lab,
             lock,

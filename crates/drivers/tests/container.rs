@@ -15,6 +15,8 @@
 mod contract;
 #[path = "container/forward.rs"]
 mod forward;
+#[path = "container/host.rs"]
+mod host;
 #[path = "container/killed.rs"]
 mod killed;
 #[path = "container/lab.rs"]
@@ -58,12 +60,16 @@ fn tests(filter: &str) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 6] = [
         ("the_contract_is_kept", contract::the_contract_is_kept),
         ("a_machine_lives", life::a_machine_lives),
         (
             "faults_are_named_and_mended",
             life::faults_are_named_and_mended,
+        ),
+        (
+            "a_host_takes_its_machines_along",
+            host::a_host_takes_its_machines_along,
         ),
         ("a_forward_leads_inside", forward::a_forward_leads_inside),
         ("killed_anywhere", killed::killed_anywhere),

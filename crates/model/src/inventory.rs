@@ -30,6 +30,7 @@ impl Inventory {
                 Presence::Ours {
                     made_from: None, ..
                 } => "half made".to_owned(),
+                Presence::Off { .. } => "off".to_owned(),
                 Presence::Foreign { .. } => "not ours".to_owned(),
                 Presence::Unseen { .. } => "not visible".to_owned(),
             };
@@ -89,6 +90,14 @@ pub enum Presence {
         /// The spec itself where the thing keeps it, so that a change can be explained.
         spec: Option<Box<Spec>>,
     },
+    /// A host that is ours and off for certain: whoever feeds it with power says so, and nothing
+    /// of it runs. Silence alone is never this.
+    Off {
+        /// Since when, and how it was switched off, for people.
+        how: String,
+        /// What it was made from, where that is kept.
+        spec: Option<Box<Spec>>,
+    },
     /// Something of that name is there but is not ours. It is never changed.
     Foreign {
         /// What was found, for the refusal.
@@ -133,6 +142,19 @@ impl Observed {
         Self {
             presence: Presence::Ours {
                 made_from,
+                spec: spec.map(Box::new),
+            },
+            faults: Vec::new(),
+            facts: BTreeMap::new(),
+        }
+    }
+
+    /// A host of ours that is off for certain.
+    #[must_use]
+    pub fn off(how: impl Into<String>, spec: Option<Spec>) -> Self {
+        Self {
+            presence: Presence::Off {
+                how: how.into(),
                 spec: spec.map(Box::new),
             },
             faults: Vec::new(),

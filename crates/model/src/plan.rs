@@ -74,6 +74,12 @@ impl LabId {
         Uuid::new_v5(&self.0, address.to_string().as_bytes())
     }
 
+    /// The id of the lab's replica: the same every time, and never a lab's own.
+    #[must_use]
+    pub fn replica(self) -> Self {
+        Self(Uuid::new_v5(&self.0, b"replica"))
+    }
+
     /// The first eight digits, for names of folders, groups and links.
     #[must_use]
     pub fn short(self) -> String {
@@ -209,6 +215,16 @@ pub enum Reason {
     },
     /// Something among what it proves has changed.
     Proof,
+    /// The host that it is about is off for certain.
+    HostOff {
+        /// The host.
+        host: Name,
+    },
+    /// The host that it is about is back.
+    HostBack {
+        /// The host.
+        host: Name,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -225,6 +241,8 @@ impl fmt::Display for Reason {
             Self::NeededBy { step } => write!(f, "needed by {step}"),
             Self::Follows { step } => write!(f, "follows {step}"),
             Self::Proof => f.write_str("to be proved again after the changes"),
+            Self::HostOff { host } => write!(f, "host {host} is off: what ran there may move"),
+            Self::HostBack { host } => write!(f, "host {host} is back"),
         }
     }
 }

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use spec::{
-    Artifact, Connectivity, ForwardTarget, Forwarder, Member, NodeImage, NodeMachine, NodeNetwork,
-    Objects, Spec,
+    Artifact, Connectivity, Fence, ForwardTarget, Forwarder, HostLink, HostSpace, Member,
+    NodeImage, NodeMachine, NodeNetwork, Objects, Spec,
 };
 
 use crate::digest::Digest;
@@ -26,6 +26,10 @@ pub enum Kind {
     Image,
     /// A network among nodes.
     Network,
+    /// What stands for a host in a replica.
+    Host,
+    /// The mark on a node whose host is off for certain.
+    Fence,
     /// What a node runs as.
     Machine,
     /// A node's membership in its cluster.
@@ -42,10 +46,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order in which a lab is built up.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Artifact,
         Self::Image,
         Self::Network,
+        Self::Host,
+        Self::Fence,
         Self::Machine,
         Self::Member,
         Self::Forward,
@@ -61,6 +67,8 @@ impl Kind {
             Self::Artifact => "artifact",
             Self::Image => "image",
             Self::Network => "network",
+            Self::Host => "host",
+            Self::Fence => "fence",
             Self::Machine => "machine",
             Self::Member => "member",
             Self::Forward => "forward",

@@ -28,6 +28,7 @@ fn lab(nodes: usize) -> Vec<Resource> {
     for n in 0..nodes {
         let machine = NodeMachine {
             host: name("here"),
+            inside_host: false,
             machine: Machine::Container(ContainerMachine {
                 cpu: 4,
                 memory: Bytes::mebi(4096),

@@ -19,13 +19,15 @@ pub(crate) fn decide(
     }
     let address = &resource.address;
     match inventory.things.get(address) {
-        None => draft.decide(resource, Action::Create, Impact::None, Reason::Missing),
+        None => draft.decide(resource, Action::Create, Impact::None, missing(resource)),
         Some(seen) => match &seen.presence {
             Presence::Foreign { found } => {
                 let text = format!("{found}; it does not belong to this lab and is left as it is");
                 return draft.note(address, text, true);
             }
             Presence::Unseen { why } => unseen(resource, why, draft),
+            // What is due on it is put off, and so is what is due about itself.
+            Presence::Off { .. } => return,
             Presence::Ours { made_from, spec } => {
                 ours(
                     resource,
@@ -39,6 +41,16 @@ pub(crate) fn decide(
     }
     if !draft.decisions.contains_key(address) {
         follow(resource, wanted, draft);
+    }
+}
+
+/// Why something is made that is not there.
+fn missing(resource: &Resource) -> Reason {
+    match &resource.spec {
+        Spec::Fence(fence) => Reason::HostOff {
+            host: fence.host.clone(),
+        },
+        _ => Reason::Missing,
     }
 }
 
@@ -132,10 +144,14 @@ fn follow(resource: &Resource, wanted: &Wanted<'_>, draft: &mut Draft) {
     };
     let base = match resource.address.kind {
         // Its link ends in the network; its place in the cluster lies on the machine's disk.
-        Kind::Machine => resource
+        Kind::Machine => resource.needs.iter().find(|need| {
+            let link = matches!(need.kind, Kind::Network | Kind::Host);
+            link && draft.decisions.contains_key(need)
+        }),
+        Kind::Host => resource
             .needs
             .iter()
-            .find(|need| need.kind == Kind::Network && draft.decisions.contains_key(need)),
+            .find(|need| draft.decisions.contains_key(need)),
         // A cluster that is made anew knows none of its old nodes.
         Kind::Member => resource.needs.iter().find(|need| {
             let machine = need.kind == Kind::Machine && anew(need);
@@ -148,7 +164,13 @@ fn follow(resource: &Resource, wanted: &Wanted<'_>, draft: &mut Draft) {
             .find(|need| creates_cluster(need, wanted) && made_anew(need, draft)),
         Kind::Connectivity => {
             // Packets cross all of these.
-            let underneath = [Kind::Network, Kind::Machine, Kind::Member, Kind::Component];
+            let underneath = [
+                Kind::Network,
+                Kind::Host,
+                Kind::Machine,
+                Kind::Member,
+                Kind::Component,
+            ];
             if draft
                 .decisions
                 .keys()
@@ -158,7 +180,7 @@ fn follow(resource: &Resource, wanted: &Wanted<'_>, draft: &mut Draft) {
             }
             return;
         }
-        Kind::Artifact | Kind::Image | Kind::Network | Kind::Forward => None,
+        Kind::Artifact | Kind::Image | Kind::Network | Kind::Fence | Kind::Forward => None,
     };
     if let Some(step) = base.cloned() {
         let impact = kind::mending(resource.address.kind);

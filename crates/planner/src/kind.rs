@@ -32,9 +32,11 @@ pub(crate) fn changed(
             machine::changed(role(wanted, &resource.address), old, new)
         }
         (Spec::Member(new), Some(Spec::Member(old))) => member::changed(old, new),
-        (Spec::Network(_), _) => Change::Act(Action::Update, Impact::Recreate),
+        (Spec::Network(_) | Spec::Host(_), _) => Change::Act(Action::Update, Impact::Recreate),
         (Spec::Forward(_), _) => Change::Act(Action::Update, Impact::Restart),
-        (Spec::Artifact(_) | Spec::Image(_), _) => Change::Act(Action::Update, Impact::None),
+        (Spec::Artifact(_) | Spec::Image(_) | Spec::Fence(_), _) => {
+            Change::Act(Action::Update, Impact::None)
+        }
         (Spec::Machine(_) | Spec::Member(_) | Spec::Objects(_) | Spec::Connectivity(_), _) => {
             Change::Act(Action::Update, Impact::InPlace)
         }
@@ -62,7 +64,7 @@ pub(crate) fn replacing(wanted: &BTreeMap<&Address, &Resource>, resource: &Resou
 pub(crate) const fn mending(kind: Kind) -> Impact {
     match kind {
         Kind::Artifact | Kind::Image | Kind::Connectivity => Impact::None,
-        Kind::Network | Kind::Machine | Kind::Forward => Impact::Restart,
-        Kind::Member | Kind::Component | Kind::App => Impact::InPlace,
+        Kind::Network | Kind::Host | Kind::Machine | Kind::Forward => Impact::Restart,
+        Kind::Member | Kind::Component | Kind::App | Kind::Fence => Impact::InPlace,
     }
 }

@@ -8,6 +8,7 @@
 //! ```
 //! It borrows its input and is a pure function of it: the same input gives the same plan.
 
+mod absent;
 mod change;
 mod decide;
 mod kind;
@@ -40,17 +41,24 @@ pub struct Input<'a> {
 /// Decides what is to be done.
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Plan {
-    let wanted: Wanted<'_> = input
-        .resources
+    let off = absent::Off::of(input.resources, input.inventory);
+    let resources = off.adapt(input.resources, input.inventory);
+    let wanted: Wanted<'_> = resources
         .iter()
         .map(|resource| (&resource.address, resource))
         .collect();
-    let mut draft = Draft::default();
+    let (mut draft, mut later) = (Draft::default(), Draft::default());
     for address in order::by_needs(&wanted) {
         if let Some(resource) = wanted.get(address) {
-            decide::decide(resource, input.inventory, &wanted, &mut draft);
+            let draft = if off.holds(address) {
+                &mut later
+            } else {
+                &mut draft
+            };
+            decide::decide(resource, input.inventory, &wanted, draft);
         }
     }
+    off.tell(&later, &mut draft);
     decide::demand(&wanted, input.inventory, &mut draft);
     remove::remove(&wanted, input.inventory, &mut draft);
     let steps = order::steps(&wanted, input.inventory, &mut draft);
@@ -84,6 +92,13 @@ struct Decision {
     impact: Impact,
     reason: Reason,
     resource: Resource,
+}
+
+impl Decision {
+    /// Whether it follows from what is declared, not only from how things are.
+    const fn declared(&self) -> bool {
+        matches!(self.reason, Reason::Missing | Reason::Changed { .. })
+    }
 }
 
 impl Draft {

@@ -11,13 +11,15 @@ use crate::{Decision, Draft, Wanted, remove};
 
 /// Kinds in the order in which they are removed. A forward goes after those who reach the API
 /// through it.
-const REMOVAL: [Kind; 9] = [
+const REMOVAL: [Kind; 11] = [
+    Kind::Fence,
     Kind::Connectivity,
     Kind::App,
     Kind::Component,
     Kind::Member,
     Kind::Forward,
     Kind::Machine,
+    Kind::Host,
     Kind::Network,
     Kind::Image,
     Kind::Artifact,
@@ -51,13 +53,17 @@ pub(crate) fn of_steps(
         .decisions
         .iter()
         .map(|(address, decision)| {
-            let needs = if decision.action == Action::Delete {
+            let needs = if address.kind == Kind::Fence {
+                // It was seen through the API, or a control plane that is well was.
+                Needs::default()
+            } else if decision.action == Action::Delete {
                 Needs {
                     all: before_removal(decision, wanted, inventory, draft),
                     room: BTreeSet::new(),
                 }
             } else {
-                let roots = decision.resource.needs.iter();
+                let fence = opened_before(decision, draft);
+                let roots = decision.resource.needs.iter().chain(&fence);
                 let claim = claim(&decision.resource.spec);
                 let room = claim.and_then(|claim| given_up.get(&claim));
                 Needs {
@@ -73,6 +79,14 @@ pub(crate) fn of_steps(
             (address.clone(), needs)
         })
         .collect()
+}
+
+/// The fence that is taken away before a machine is started: no kubelet may run pods behind one.
+fn opened_before(decision: &Decision, draft: &Draft) -> Option<Address> {
+    let address = &decision.resource.address;
+    let fence = Address::new(Kind::Fence, address.name.clone());
+    let opened = address.kind == Kind::Machine && draft.action(&fence) == Some(Action::Delete);
+    opened.then_some(fence)
 }
 
 /// The steps among these, and behind those that have none, theirs.
@@ -189,6 +203,6 @@ fn given_up(inventory: &Inventory, draft: &Draft) -> BTreeMap<Claim, BTreeSet<Ad
 fn standing<'a>(inventory: &'a Inventory, address: &Address) -> Option<&'a Spec> {
     match &inventory.things.get(address)?.presence {
         Presence::Ours { spec, .. } => spec.as_deref(),
-        Presence::Foreign { .. } | Presence::Unseen { .. } => None,
+        Presence::Off { .. } | Presence::Foreign { .. } | Presence::Unseen { .. } => None,
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Dra
         Reason::Undeclared
     };
     for (address, seen) in &inventory.things {
-        let Presence::Ours { spec, .. } = &seen.presence else {
+        let (Presence::Ours { spec, .. } | Presence::Off { spec, .. }) = &seen.presence else {
             continue;
         };
         if wanted.contains_key(address) || matches!(address.kind, Kind::Artifact | Kind::Image) {
@@ -32,7 +32,7 @@ pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Dra
         }
         let inside = matches!(
             address.kind,
-            Kind::Member | Kind::Component | Kind::App | Kind::Connectivity
+            Kind::Member | Kind::Component | Kind::App | Kind::Connectivity | Kind::Fence
         );
         let Some(spec) = spec else {
             if !inside || !kept.is_empty() {
@@ -51,7 +51,13 @@ pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Dra
             needs: BTreeSet::new(),
         };
         let impact = removal_impact(address, inventory);
-        draft.decide(&resource, Action::Delete, impact, reason.clone());
+        let reason = match &**spec {
+            Spec::Fence(fence) => Reason::HostBack {
+                host: fence.host.clone(),
+            },
+            _ => reason.clone(),
+        };
+        draft.decide(&resource, Action::Delete, impact, reason);
     }
     for member in unseen_members(wanted, inventory, draft) {
         draft.decide(&member, Action::Delete, Impact::None, reason.clone());
@@ -108,9 +114,11 @@ pub(crate) fn cluster_of(spec: &Spec) -> Option<&Name> {
         Spec::Member(member) => Some(&member.cluster),
         Spec::Objects(objects) => Some(&objects.cluster),
         Spec::Connectivity(connectivity) => Some(&connectivity.cluster),
+        Spec::Fence(fence) => Some(&fence.cluster),
         Spec::Artifact(_)
         | Spec::Image(_)
         | Spec::Network(_)
+        | Spec::Host(_)
         | Spec::Machine(_)
         | Spec::Forward(_) => None,
     }

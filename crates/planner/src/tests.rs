@@ -13,11 +13,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     text.parse().unwrap()
 }
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
@@ -42,6 +42,7 @@ fn image() -> NodeImage {
 fn machine(cpu: u32) -> NodeMachine {
     NodeMachine {
         host: name("here"),
+        inside_host: false,
         machine: Machine::Container(ContainerMachine {
             cpu,
             memory: Bytes::mebi(2048),
@@ -89,7 +90,7 @@ fn objects(source: &str) -> Spec {
 }
 
 /// A lab of one control plane and that many workers.
-fn lab(workers: usize) -> Vec<Resource> {
+pub(crate) fn lab(workers: usize) -> Vec<Resource> {
     let artifact = Artifact {
         name: name("programs"),
         version: "1".to_owned(),
@@ -159,7 +160,7 @@ fn lab(workers: usize) -> Vec<Resource> {
 }
 
 /// The world in which all of that stands and is well.
-fn standing(resources: &[Resource]) -> Inventory {
+pub(crate) fn standing(resources: &[Resource]) -> Inventory {
     let things = resources
         .iter()
         .map(|r| {
@@ -172,7 +173,7 @@ fn standing(resources: &[Resource]) -> Inventory {
     Inventory { things }
 }
 
-fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
+pub(crate) fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
     plan(&Input {
         lab: &name("lab"),
         lab_id: LabId(Default::default()),
@@ -182,7 +183,7 @@ fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
     })
 }
 
-fn told(plan: &Plan) -> String {
+pub(crate) fn told(plan: &Plan) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();

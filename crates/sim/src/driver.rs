@@ -186,10 +186,11 @@ impl Work<'_> {
                 });
                 Ok(())
             }
-            Spec::Objects(_) | Spec::Connectivity(_) => self.ready(""),
+            Spec::Objects(_) | Spec::Connectivity(_) | Spec::Fence(_) => self.ready(""),
             Spec::Artifact(_)
             | Spec::Image(_)
             | Spec::Network(_)
+            | Spec::Host(_)
             | Spec::Machine(_)
             | Spec::Forward(_) => Ok(()),
         }

@@ -14,9 +14,9 @@ use crate::state::{Home, State, part};
 /// The kinds that each driver looks after.
 pub(crate) const DRIVERS: [&[Kind]; 4] = [
     &[Kind::Artifact, Kind::Image],
-    &[Kind::Network, Kind::Machine, Kind::Forward],
+    &[Kind::Network, Kind::Host, Kind::Machine, Kind::Forward],
     &[Kind::Member],
-    &[Kind::Component, Kind::App, Kind::Connectivity],
+    &[Kind::Fence, Kind::Component, Kind::App, Kind::Connectivity],
 ];
 
 /// Where the record of a thing lies.
@@ -25,11 +25,13 @@ pub(crate) fn home(address: &Address, spec: &Spec) -> Home {
         Spec::Artifact(_)
         | Spec::Image(_)
         | Spec::Network(_)
+        | Spec::Host(_)
         | Spec::Machine(_)
         | Spec::Forward(_) => Home::Host,
         Spec::Member(_) => Home::Disk(address.name.clone()),
         Spec::Objects(objects) => Home::Cluster(objects.cluster.clone()),
         Spec::Connectivity(proof) => Home::Cluster(proof.cluster.clone()),
+        Spec::Fence(fence) => Home::Cluster(fence.cluster.clone()),
     }
 }
 
@@ -38,7 +40,7 @@ pub(crate) fn parts(address: &Address, spec: &Spec) -> Vec<(&'static str, Home)>
     let home = home(address, spec);
     match spec {
         Spec::Artifact(_) | Spec::Image(_) => vec![(part::CONTENT, home)],
-        Spec::Network(_) | Spec::Forward(_) => vec![(part::PROCESS, home)],
+        Spec::Network(_) | Spec::Host(_) | Spec::Forward(_) => vec![(part::PROCESS, home)],
         Spec::Machine(_) => [part::DISK, part::PROCESS, part::LINK]
             .map(|name| (name, Home::Host))
             .into(),
@@ -51,7 +53,7 @@ pub(crate) fn parts(address: &Address, spec: &Spec) -> Vec<(&'static str, Home)>
             }
         }
         Spec::Objects(_) => part::OBJECTS.map(|name| (name, home.clone())).into(),
-        Spec::Connectivity(_) => vec![(part::CONTENT, home)],
+        Spec::Connectivity(_) | Spec::Fence(_) => vec![(part::CONTENT, home)],
     }
 }
 
@@ -67,8 +69,8 @@ pub(crate) fn outdated(old: &Spec, new: &Spec) -> &'static [&'static str] {
                 &[part::PROCESS]
             }
         }
-        (Spec::Network(_) | Spec::Forward(_), _) => &[part::PROCESS],
-        (Spec::Artifact(_) | Spec::Image(_), _) => &[part::CONTENT],
+        (Spec::Network(_) | Spec::Host(_) | Spec::Forward(_), _) => &[part::PROCESS],
+        (Spec::Artifact(_) | Spec::Image(_) | Spec::Fence(_), _) => &[part::CONTENT],
         (Spec::Objects(_), _) => &part::OBJECTS,
         (Spec::Machine(_) | Spec::Member(_) | Spec::Connectivity(_), _) => &[],
     }
@@ -82,12 +84,13 @@ pub(crate) fn ready(
     name: &str,
 ) -> Result<(), String> {
     match &resource.spec {
-        Spec::Artifact(_) | Spec::Network(_) => Ok(()),
+        Spec::Artifact(_) | Spec::Network(_) | Spec::Host(_) => Ok(()),
         Spec::Image(image) => host::image(state, image),
         Spec::Machine(machine) => host::machine(state, &resource.address, machine, name),
         Spec::Forward(forward) => host::forward(state, &resource.address, forward),
         Spec::Member(member) => inside::member(state, lab, &resource.address, member, name),
         Spec::Objects(objects) => state.reachable(lab, &objects.cluster),
+        Spec::Fence(fence) => state.reachable(lab, &fence.cluster),
         Spec::Connectivity(proof) => inside::connectivity(state, lab, proof),
     }
 }

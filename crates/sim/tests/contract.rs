@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use driver::Scope;
 use model::plan::LabId;
-use model::resource::{Address, Resource, Spec};
+use model::resource::{Address, Fence, HostLink, Kind, Resource, Spec};
 use model::source::Source;
 use sim::World;
 use testkit::contract::Case;
@@ -16,7 +16,23 @@ fn resources() -> Vec<Resource> {
     let text = include_str!("../../../labs/quickstart/lab.yaml").to_owned();
     let name = "lab.yaml".to_owned();
     let lab = model::read::read(&[Source { name, text }]).lab.unwrap();
-    catalog::expand(&lab, &BTreeMap::new()).unwrap()
+    // A replica has all kinds of things but one, which depends on what is observed.
+    let lab = catalog::replica(&lab, Default::default()).lab;
+    let mut resources = catalog::expand_replica(&lab).unwrap();
+    resources.push(Resource {
+        address: "fence/worker-2".parse().unwrap(),
+        spec: Spec::Fence(Fence {
+            cluster: "main".parse().unwrap(),
+            host: "this-machine".parse().unwrap(),
+        }),
+        needs: BTreeSet::from(["member/worker-2".parse().unwrap()]),
+    });
+    let kinds: BTreeSet<Kind> = resources.iter().map(|one| one.address.kind).collect();
+    assert!(
+        Kind::ALL.iter().all(|kind| kinds.contains(kind)),
+        "{kinds:?}"
+    );
+    resources
 }
 
 fn scope(id: u128) -> Scope {
@@ -48,11 +64,15 @@ fn changed(spec: &Spec) -> Option<Spec> {
     let mut spec = spec.clone();
     match &mut spec {
         Spec::Network(network) => network.mtu -= 1,
+        Spec::Host(host) => drop(
+            host.links
+                .insert("san".parse().unwrap(), HostLink { mtu: 9000 }),
+        ),
         Spec::Machine(machine) => machine.mtu -= 1,
         Spec::Member(member) => drop(member.labels.insert("a".to_owned(), "b".to_owned())),
         Spec::Forward(forward) => forward.listen = Some(4711),
         Spec::Objects(objects) => objects.objects.push("another".into()),
-        Spec::Artifact(_) | Spec::Image(_) | Spec::Connectivity(_) => return None,
+        Spec::Artifact(_) | Spec::Image(_) | Spec::Connectivity(_) | Spec::Fence(_) => return None,
     }
     Some(spec)
 }

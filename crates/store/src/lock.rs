@@ -37,6 +37,8 @@ pub(crate) fn take(
     command: &str,
     now: Timestamp,
 ) -> Result<Lock, StoreError> {
+    // A replica's folder is made by its first run.
+    std::fs::create_dir_all(root).map_err(StoreError::io("making", root))?;
     let folder = File::open(root).map_err(StoreError::io("opening", root))?;
     match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
         Ok(folder) => {

@@ -54,6 +54,26 @@ impl Store {
         Ok(lock)
     }
 
+    /// Forgets a lab that is no more, with its secrets: only for one whose folder is its own and
+    /// holds nothing that a person wrote, as a replica's.
+    ///
+    /// # Errors
+    /// Where something of it cannot be removed.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        for folder in [self.state.clone(), self.root.join("secrets")] {
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("removing", &folder)(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        // Others' replicas may lie beside it, and files that are not ours in it.
+        let _ = fs::remove_dir(&self.root);
+        let _ = self.root.parent().map(fs::remove_dir);
+        Ok(())
+    }
+
     /// The generation of the lab as far as is remembered here.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::Path;
 use model::diagnostic::{Diagnostic, Severity};
 use model::read::Change;
 
-use crate::args::{AnyFormat, CheckArgs};
+use crate::args::{AnyFormat, CheckArgs, Which};
 use crate::exit::Exit;
 use crate::output::sarif;
 use crate::output::style::Style;
@@ -79,8 +79,11 @@ fn told(file: &str, change: &Change) -> String {
 }
 
 /// Reads and checks a lab; tells all findings, and gives it only if none is fatal.
-pub(crate) fn usable(lab: &Path) -> anyhow::Result<Option<Checked>> {
-    let checked = session::check(lab)?;
+pub(crate) fn usable(lab: Which<'_>) -> anyhow::Result<Option<Checked>> {
+    let checked = match lab.replica {
+        true => session::check_replica(lab.path)?,
+        false => session::check(lab.path)?,
+    };
     if !checked.findings.is_empty() {
         tell(shown(&checked, Style::for_stderr()).trim_end());
     }

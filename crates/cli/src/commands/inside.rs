@@ -1,6 +1,5 @@
 //! Commands that go into a lab: `kubectl`, `logs`, `ssh`.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,13 +10,13 @@ use drivers::image::recipe::Recipe;
 use model::name::Name;
 use model::resource::{Kind, Spec};
 
-use crate::args::LogOf;
+use crate::args::{LogOf, Which};
 use crate::commands::{check, status};
 use crate::exit::Exit;
 use crate::output::{answer, tell};
 use crate::session::Session;
 
-fn open(lab: &Path) -> anyhow::Result<Option<Session>> {
+fn open(lab: Which<'_>) -> anyhow::Result<Option<Session>> {
     let Some(checked) = check::usable(lab)? else {
         return Ok(None);
     };
@@ -35,7 +34,7 @@ fn become_it(mut command: Command) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn kubectl(
-    lab: &Path,
+    lab: Which<'_>,
     cluster: Option<&str>,
     arguments: &[String],
 ) -> anyhow::Result<Exit> {
@@ -84,7 +83,7 @@ fn node(session: &Session, node: &str) -> anyhow::Result<Name> {
     }
 }
 
-pub(crate) fn logs(lab: &Path, name: &str, of: LogOf, lines: usize) -> anyhow::Result<Exit> {
+pub(crate) fn logs(lab: Which<'_>, name: &str, of: LogOf, lines: usize) -> anyhow::Result<Exit> {
     let Some(session) = open(lab)? else {
         return Ok(Exit::Refused);
     };
@@ -107,7 +106,7 @@ pub(crate) fn logs(lab: &Path, name: &str, of: LogOf, lines: usize) -> anyhow::R
     Ok(Exit::Failed)
 }
 
-pub(crate) fn ssh(lab: &Path, name: &str, command: &[String]) -> anyhow::Result<Exit> {
+pub(crate) fn ssh(lab: Which<'_>, name: &str, command: &[String]) -> anyhow::Result<Exit> {
     let Some(session) = open(lab)? else {
         return Ok(Exit::Refused);
     };

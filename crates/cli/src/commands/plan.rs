@@ -3,18 +3,19 @@
 use driver::Cancel;
 use drivers::image::recipe::Recipe;
 use model::plan::{Action, Plan, Step};
-use model::resource::Spec;
+use model::resource::{Kind, Spec};
 
 use crate::args::{Format, PlanArgs};
 use crate::commands::check;
 use crate::exit::Exit;
 use crate::output::plan::{StepNotes, plan_text};
+use crate::output::replica;
 use crate::output::style::Style;
 use crate::output::{answer, answer_json, tell};
 use crate::session::Session;
 
 pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> {
-    let Some(checked) = check::usable(&arguments.lab.lab)? else {
+    let Some(checked) = check::usable(arguments.rung.which())? else {
         return Ok(Exit::Refused);
     };
     let session = Session::open(checked, arguments.sources.artifacts.as_deref())?;
@@ -32,7 +33,7 @@ pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> 
         std::fs::write(file, serde_json::to_vec_pretty(&plan)?)?;
         tell(&format!(
             "saved; apply it with: steading up {} --plan {}",
-            arguments.lab.lab.display(),
+            arguments.rung.lab.lab.display(),
             file.display()
         ));
     }
@@ -45,9 +46,20 @@ pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> 
     })
 }
 
-/// A plan as text, with what this machine knows about its steps.
+/// A plan as text, with what this machine knows about its steps; of a replica, what is other in it.
 pub(crate) fn shown(session: &Session, plan: &Plan, style: Style) -> String {
-    plan_text(plan, &Known(session), style)
+    let text = plan_text(plan, &Known(session), style);
+    match &session.checked.replica {
+        Some(changes) if creates(plan) => format!("{}\n{text}", replica::text(changes, style)),
+        _ => text,
+    }
+}
+
+/// Whether a plan makes the lab, rather than mends it.
+fn creates(plan: &Plan) -> bool {
+    let member = |step: &&Step| step.address.kind == Kind::Member;
+    let mut members = plan.steps.iter().filter(member);
+    members.any(|step| step.action == Action::Create)
 }
 
 struct Known<'a>(&'a Session);

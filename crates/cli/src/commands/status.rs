@@ -1,5 +1,6 @@
 //! `steading status`, and what `up` ends with.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
@@ -7,18 +8,20 @@ use driver::Cancel;
 use drivers::Forwards as _;
 use drivers::container::ContainerDriver;
 use drivers::kube::{self, Access};
+use model::inventory::{Inventory, Presence};
+use model::lab::Availability;
 use model::name::Name;
 
 use crate::args::{Format, StatusArgs};
 use crate::commands::check;
 use crate::exit::Exit;
-use crate::output::status::{LabStatus, text};
+use crate::output::status::{LabStatus, OffHost, text};
 use crate::output::style::Style;
 use crate::output::{answer, answer_json};
 use crate::session::Session;
 
 pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit> {
-    let Some(checked) = check::usable(&arguments.lab.lab)? else {
+    let Some(checked) = check::usable(arguments.rung.which())? else {
         return Ok(Exit::Refused);
     };
     let session = Session::open(checked, None)?;
@@ -36,6 +39,7 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
         })
         .collect();
     let status = LabStatus {
+        off: hosts_off(&session, &inventory),
         lab: session.lab.lab.clone(),
         well: plan.is_empty() && plan.notes.is_empty(),
         clusters,
@@ -55,6 +59,43 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
     })
 }
 
+/// The hosts that are off, and whether they may be.
+fn hosts_off(session: &Session, inventory: &Inventory) -> BTreeMap<Name, OffHost> {
+    let now = jiff::Zoned::now();
+    let minute = u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute()));
+    let off = inventory.things.iter().filter_map(|(address, seen)| {
+        let Presence::Off { how, .. } = &seen.presence else {
+            return None;
+        };
+        let host = session.lab.hosts.get(&address.name);
+        let nodes = session.lab.nodes.iter();
+        let off = OffHost {
+            how: how.clone(),
+            expected: expected(host.map(|host| &host.availability), minute.unwrap_or(0)),
+            nodes: nodes
+                .filter(|(_, node)| node.on == address.name)
+                .map(|(name, _)| name.clone())
+                .collect(),
+        };
+        Some((address.name.clone(), off))
+    });
+    off.collect()
+}
+
+/// Whether a host may be off in that minute of the day, in words.
+fn expected(availability: Option<&Availability>, minute: u16) -> String {
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    match availability {
+        None | Some(Availability::Always) => "and should be on".to_owned(),
+        Some(Availability::Volatile) => "as declared".to_owned(),
+        Some(Availability::On(hours)) if hours.contains(minute) => {
+            format!("and should be on until {}", clock(hours.to))
+        }
+        Some(Availability::On(hours)) => format!("as declared until {}", clock(hours.from)),
+        Some(Availability::Metered) => "as declared, until it is needed".to_owned(),
+    }
+}
+
 /// Writes the kubeconfig of every cluster, and says where everything is.
 pub(crate) fn where_to_go(session: &Session) -> anyhow::Result<String> {
     let ports = ContainerDriver::new(session.paths.clone()).listening(&session.scope)?;
@@ -68,12 +109,19 @@ pub(crate) fn where_to_go(session: &Session) -> anyhow::Result<String> {
             writeln!(text, "{name:<12} http://127.0.0.1:{port}")?;
         }
     }
-    let root = session.checked.root.display();
+    let lab = session.checked.given.display();
+    let replica = session.checked.replica.is_some();
+    let rung = if replica { " --replica" } else { "" };
     writeln!(text, "\nWorth trying:")?;
-    writeln!(text, "  steading status {root}")?;
-    writeln!(text, "  steading kubectl --lab {root} get pods -A -o wide")?;
-    if let Some(node) = session.lab.nodes.keys().next_back() {
-        writeln!(text, "  steading ssh --lab {root} {node}")?;
+    writeln!(text, "  steading status{rung} {lab}")?;
+    writeln!(
+        text,
+        "  steading kubectl{rung} --lab {lab} get pods -A -o wide"
+    )?;
+    if let Some(host) = session.lab.hosts.keys().next().filter(|_| replica) {
+        writeln!(text, "  steading off {host} --lab {lab}")?;
+    } else if let Some(node) = session.lab.nodes.keys().next_back() {
+        writeln!(text, "  steading ssh --lab {lab} {node}")?;
     }
     Ok(text)
 }
@@ -93,9 +141,26 @@ pub(crate) fn write_kubeconfig(
         cluster,
         port,
         program: &session.paths.program,
-        lab_path: &session.checked.root,
+        lab_path: &session.home,
     };
     let config = kube::kubeconfig(session.secrets.as_ref(), &access)?;
     let name = format!("kubeconfig-{cluster}.yaml");
     Ok(session.store.write(&name, config.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expected;
+    use model::lab::Availability;
+
+    #[test]
+    fn whether_a_host_may_be_off_depends_on_the_hour() {
+        let evening = Availability::On("18:00-23:30".parse().unwrap());
+        let at = |hour: u16, minute: u16| expected(Some(&evening), hour * 60 + minute);
+        assert_eq!(at(17, 59), "as declared until 18:00");
+        assert_eq!(at(18, 0), "and should be on until 23:30");
+        assert_eq!(at(23, 30), "as declared until 18:00");
+        assert_eq!(expected(Some(&Availability::Always), 0), "and should be on");
+        assert_eq!(expected(None, 0), "and should be on");
+    }
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
+use driver::{Cancel, DriverError};
 use engine::{Engine, EngineError, Report, RunLog as _, StoredLog};
 use jiff::Timestamp;
 use model::event::Outcome;
@@ -34,14 +35,30 @@ pub(crate) fn run(arguments: &UpArgs, format: Format) -> anyhow::Result<Exit> {
     let Some(change) = Change::open(&arguments.change, format, "steading up")? else {
         return Ok(Exit::Refused);
     };
-    change.carry_out(arguments.plan.as_deref())
+    change.carry_out(arguments.plan.as_deref(), &*signals::listen()?)
+}
+
+/// Starts what belongs on a host that was switched on.
+pub(crate) fn start(
+    session: Session,
+    arguments: &ChangeArgs,
+    format: Format,
+    cancel: &Cancel,
+) -> anyhow::Result<Exit> {
+    let change = Change {
+        session,
+        arguments,
+        format,
+        command: "steading on",
+    };
+    change.carry_out(None, cancel)
 }
 
 pub(crate) fn heal(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exit> {
     let Some(change) = Change::open(arguments, format, "steading heal")? else {
         return Ok(Exit::Refused);
     };
-    change.carry_out(None)
+    change.carry_out(None, &*signals::listen()?)
 }
 
 pub(crate) fn down(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exit> {
@@ -49,7 +66,12 @@ pub(crate) fn down(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exi
         return Ok(Exit::Refused);
     };
     change.session.checked.resources = Vec::new();
-    change.carry_out(None)
+    let exit = change.carry_out(None, &*signals::listen()?)?;
+    if exit == Exit::Done && change.session.checked.replica.is_some() {
+        // Its secrets open nothing any more.
+        change.session.store.forget()?;
+    }
+    Ok(exit)
 }
 
 /// A plan's file, no more of it than shows that it is too large.
@@ -67,7 +89,7 @@ impl<'a> Change<'a> {
         format: Format,
         command: &'static str,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(checked) = check::usable(&arguments.lab.lab)? else {
+        let Some(checked) = check::usable(arguments.rung.which())? else {
             return Ok(None);
         };
         let session = Session::open(checked, arguments.sources.artifacts.as_deref())?;
@@ -83,16 +105,19 @@ impl<'a> Change<'a> {
         self.session.resources()
     }
 
-    fn carry_out(&self, saved: Option<&Path>) -> anyhow::Result<Exit> {
-        let cancel = signals::listen()?;
+    fn carry_out(&self, saved: Option<&Path>, cancel: &Cancel) -> anyhow::Result<Exit> {
         let session = &self.session;
         let lock = session.store.lock(self.command, Timestamp::now())?;
         let log = StoredLog::open(&session.store, &lock)?;
-        let engine = session.engine(&cancel);
+        let engine = session.engine(cancel);
         let mut plan = self.first_plan(&engine, &log, saved)?;
         if !self.approve(&plan)? {
             tell("nothing was done");
             return Ok(Exit::Done);
+        }
+        if !plan.is_empty() {
+            // Before anything carries the lab's id: it must not be forgotten.
+            session.lock.save().map_err(DriverError::from)?;
         }
         let mut report = Report::default();
         for round in 0..ROUNDS {

@@ -1,6 +1,6 @@
 //! The state of a lab, for people and programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use drivers::kube::ClusterStatus;
@@ -19,12 +19,37 @@ pub(crate) struct LabStatus {
     /// Whether everything is as declared.
     pub(crate) well: bool,
     pub(crate) clusters: BTreeMap<Name, ClusterStatus>,
+    /// Hosts that are off.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) off: BTreeMap<Name, OffHost>,
     pub(crate) inventory: Inventory,
     /// What `up` would do: the drift.
     pub(crate) due: Vec<Step>,
     pub(crate) notes: Vec<Note>,
     /// What was under way when the last run died.
     pub(crate) interrupted: Vec<Address>,
+}
+
+/// A host that is off.
+#[derive(Debug, Serialize)]
+pub(crate) struct OffHost {
+    /// Since when and how.
+    pub(crate) how: String,
+    /// Whether that is as declared, and until when.
+    pub(crate) expected: String,
+    /// The nodes that are off with it.
+    pub(crate) nodes: BTreeSet<Name>,
+}
+
+impl LabStatus {
+    /// Whether a thing is off with its host: that is told once, of the host.
+    fn with_its_host(&self, address: &Address) -> bool {
+        matches!(address.kind, Kind::Machine | Kind::Member)
+            && self
+                .off
+                .values()
+                .any(|host| host.nodes.contains(&address.name))
+    }
 }
 
 /// The state as text.
@@ -51,7 +76,7 @@ pub(crate) fn text(status: &LabStatus, style: Style) -> String {
     for (name, cluster) in &status.clusters {
         nodes(&mut text, name, cluster, style);
     }
-    things(&mut text, &status.inventory, style);
+    things(&mut text, status, style);
     for cluster in status.clusters.values() {
         for pod in &cluster.pods {
             let node = pod.node.as_deref().unwrap_or("no node");
@@ -93,9 +118,11 @@ fn nodes(text: &mut String, name: &Name, cluster: &ClusterStatus, style: Style) 
     }
 }
 
-fn things(text: &mut String, inventory: &Inventory, style: Style) {
+fn things(text: &mut String, status: &LabStatus, style: Style) {
     let shown = [
         Kind::Network,
+        Kind::Host,
+        Kind::Fence,
         Kind::Machine,
         Kind::Member,
         Kind::Forward,
@@ -104,13 +131,30 @@ fn things(text: &mut String, inventory: &Inventory, style: Style) {
         Kind::Connectivity,
     ];
     let _ = writeln!(text, "\n{}", style.bold("things"));
-    for (address, seen) in inventory
+    for (address, seen) in status
+        .inventory
         .things
         .iter()
-        .filter(|(a, _)| shown.contains(&a.kind))
+        .filter(|(a, _)| shown.contains(&a.kind) && !status.with_its_host(a))
     {
-        thing(text, address, seen, style);
+        match status.off.get(&address.name) {
+            Some(host) if address.kind == Kind::Host => off(text, address, host, style),
+            _ => thing(text, address, seen, style),
+        }
     }
+}
+
+fn off(text: &mut String, address: &Address, host: &OffHost, style: Style) {
+    let nodes: Vec<&str> = host.nodes.iter().map(Name::as_str).collect();
+    let _ = writeln!(
+        text,
+        "  {} {:<28} off, {}: {}; with it {}",
+        style.dim("○"),
+        address.to_string(),
+        host.expected,
+        host.how,
+        nodes.join(", ")
+    );
 }
 
 fn thing(text: &mut String, address: &Address, seen: &Observed, style: Style) {
@@ -140,6 +184,14 @@ fn thing(text: &mut String, address: &Address, seen: &Observed, style: Style) {
                     cause.unwrap_or_default()
                 );
             }
+        }
+        Presence::Off { how, .. } => {
+            let _ = writeln!(
+                text,
+                "  {} {:<28} off: {how}",
+                style.dim("○"),
+                address.to_string()
+            );
         }
         Presence::Foreign { found } => {
             let _ = writeln!(

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use driver::Scope;
 use model::lab::ContainerMachine;
 use model::name::Name;
+use model::resource::NodeMachine;
 
 /// The mount point of all hierarchies.
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
@@ -17,6 +18,8 @@ pub(super) const ROOT: &str = "/sys/fs/cgroup";
 const OURS: &str = "steading";
 /// On version 2: the leaf below a node's group that holds its own processes.
 const SYSTEM: &str = "system";
+/// How the groups of a replica's hosts end: no node can be called so.
+const HOST: &str = "host";
 /// The period of processor limits, in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
 /// Controllers that are handed down where there are any.
@@ -30,10 +33,15 @@ pub(super) fn lab_name(scope: &Scope) -> String {
     format!("{}-{}", scope.lab, scope.id.short())
 }
 
-/// The group of a node as kubelet takes it (`--cgroup-root`).
+/// The group of a node as kubelet takes it (`--cgroup-root`). The nodes of a replica's host are
+/// below one group of the host.
 #[must_use]
-pub fn node_cgroup(scope: &Scope, node: &Name) -> String {
-    format!("/{OURS}/{}/{node}", lab_name(scope))
+pub(super) fn node_cgroup(scope: &Scope, node: &Name, spec: &NodeMachine) -> String {
+    let lab = lab_name(scope);
+    if spec.inside_host {
+        return format!("/{OURS}/{lab}/{}.{HOST}/{node}", spec.host);
+    }
+    format!("/{OURS}/{lab}/{node}")
 }
 
 /// Whether this host has version 2 only.
@@ -71,8 +79,7 @@ pub(super) fn hierarchies() -> Vec<PathBuf> {
 }
 
 /// Makes the groups of a node, sets its limits, and puts the calling process into them.
-pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) -> io::Result<()> {
-    let group = node_cgroup(scope, node);
+pub(super) fn enter_node(group: &str, size: &ContainerMachine) -> io::Result<()> {
     for root in hierarchies() {
         let path = root.join(group.trim_start_matches('/'));
         clear(&path);
@@ -209,8 +216,7 @@ fn limit(path: &Path, size: &ContainerMachine) -> io::Result<()> {
 }
 
 /// The files that a process writes itself into to stand in the groups of a node.
-pub(super) fn entries(scope: &Scope, node: &Name) -> Vec<PathBuf> {
-    let group = node_cgroup(scope, node);
+pub(super) fn entries(group: &str) -> Vec<PathBuf> {
     hierarchies()
         .iter()
         .map(|root| leaf(&root.join(group.trim_start_matches('/'))).join("cgroup.procs"))
@@ -227,20 +233,25 @@ fn leaf(node: &Path) -> PathBuf {
 }
 
 /// Removes the groups of a node, whose processes are gone.
-pub(super) fn remove_node(scope: &Scope, node: &Name) -> io::Result<()> {
-    remove(scope, &node_cgroup(scope, node))
+pub(super) fn remove_node(group: &str) -> io::Result<()> {
+    remove(group)
 }
 
 /// Removes the group of the lab's other processes, if they are gone.
 pub(super) fn remove_lab(scope: &Scope) -> io::Result<()> {
-    remove(scope, &format!("/{OURS}/{}/lab", lab_name(scope)))
+    remove(&format!("/{OURS}/{}/lab", lab_name(scope)))
 }
 
-fn remove(scope: &Scope, group: &str) -> io::Result<()> {
+fn remove(group: &str) -> io::Result<()> {
+    let group = Path::new(group.trim_start_matches('/'));
     for root in hierarchies() {
-        remove_below(&root.join(group.trim_start_matches('/')))?;
-        // The lab's group and ours go with the last one in them; others keep them.
-        for above in [format!("{OURS}/{}", lab_name(scope)), OURS.to_owned()] {
+        remove_below(&root.join(group))?;
+        // The groups above, up to ours, go with the last one in them; others keep them.
+        for above in group
+            .ancestors()
+            .skip(1)
+            .filter(|above| above.starts_with(OURS))
+        {
             let _ = fs::remove_dir(root.join(above));
         }
     }

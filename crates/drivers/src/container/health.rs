@@ -32,10 +32,10 @@ for service in containerd kubelet; do
 done
 [ -s /var/lib/kubelet/config.yaml ] && echo configured
 for service in containerd kubelet; do
-  echo "log $service $(grep -E 'level=(error|fatal)|^[0-9:. -]*[EF][0-9]{4} |rror:' /var/log/$service/current 2>/dev/null | tail -n 1 | cut -c1-300)"
+  echo "log $service $(grep -E 'level=(error|fatal)|failed to load plugin io.containerd.grpc|^[0-9:. -]*[EF][0-9]{4} |rror:' /var/log/$service/current 2>/dev/null | tail -n 1 | cut -c1-300)"
 done"#;
 /// The last part of that, for one service.
-const LAST_ERROR: &str = r#"grep -E 'level=(error|fatal)|^[0-9:. -]*[EF][0-9]{4} |rror:' "/var/log/$1/current" | tail -n 1 | cut -c1-300"#;
+const LAST_ERROR: &str = r#"grep -E 'level=(error|fatal)|failed to load plugin io.containerd.grpc|^[0-9:. -]*[EF][0-9]{4} |rror:' "/var/log/$1/current" | tail -n 1 | cut -c1-300"#;
 /// The services of a node.
 const SERVICES: [&str; 2] = ["containerd", "kubelet"];
 

@@ -11,6 +11,7 @@ use driver::{DriverError, ErrorKind, MachineCommand, MachineOutput, Machines, Sc
 use model::name::Name;
 use model::resource::{Address, Kind};
 
+use super::tags::Tagged;
 use super::{cgroup, seed, tags};
 
 /// The machines of this host.
@@ -43,20 +44,27 @@ exec cat "$1""#;
 impl Containers {
     /// The process 1 of a machine of the lab, if it runs and may be entered.
     pub(super) fn first_process(scope: &Scope, machine: &Name) -> Option<i32> {
+        Self::first(scope, machine).map(|process| process.pid)
+    }
+
+    fn first(scope: &Scope, machine: &Name) -> Option<Tagged> {
         let address = Address::new(Kind::Machine, machine.clone());
-        tags::find(scope)
-            .get(&address)?
-            .iter()
-            .find(|process| process.enterable())
-            .map(|process| process.pid)
+        let processes = tags::find(scope).remove(&address)?;
+        processes.into_iter().find(Tagged::enterable)
+    }
+
+    /// The control group of a machine that runs, as kubelet takes it (`--cgroup-root`).
+    #[must_use]
+    pub fn control_group(&self, scope: &Scope, machine: &Name) -> Option<String> {
+        Self::first(scope, machine)?.group().map(str::to_owned)
     }
 
     fn entered(scope: &Scope, machine: &Name) -> Result<Command, DriverError> {
-        let pid = Self::first_process(scope, machine).ok_or_else(|| {
+        let first = Self::first(scope, machine).ok_or_else(|| {
             DriverError::new(format!("machine {machine} does not run"))
                 .hint("run: steading heal, or steading status for the cause")
         })?;
-        let groups: Vec<String> = cgroup::entries(scope, machine)
+        let groups: Vec<String> = cgroup::entries(first.group().unwrap_or_default())
             .iter()
             .map(|file| file.display().to_string())
             .collect();
@@ -65,7 +73,7 @@ impl Containers {
         command
             .args(arguments)
             .args(["sh", "-c", JOIN, "join", &groups.join(" ")]);
-        enter(&mut command, pid);
+        enter(&mut command, first.pid);
         // Between the namespaces stands a process that waits outside for the one inside.
         command.args(WITH_PARENT);
         Ok(command)

@@ -81,6 +81,7 @@ pub(super) fn start(
     command
         .args(["internal", "machine"])
         .env_clear()
+        .env(tags::GROUP, cgroup::node_cgroup(scope, node, spec))
         .env("PATH", seed::PATH);
     tags::tag(&mut command, step, context);
     let failed =
@@ -187,7 +188,8 @@ pub(super) fn launcher() -> Result<i32, String> {
         id: order.id,
     };
     prepare(&order).map_err(|error| format!("preparing its disk: {error}"))?;
-    cgroup::enter_node(&scope, &order.node, &size(&order.spec))
+    let group = cgroup::node_cgroup(&scope, &order.node, &order.spec);
+    cgroup::enter_node(&group, &size(&order.spec))
         .map_err(|error| format!("entering control groups: {error}"))?;
     // A failure only means that the shell's signals reach the machine, too.
     let _ = nix::unistd::setsid();
@@ -205,7 +207,7 @@ pub(super) fn launcher() -> Result<i32, String> {
         .args(["internal", "machine-init", order.node.as_str()])
         .arg(&order.folder)
         .arg(&order.image)
-        .arg(cgroup::node_cgroup(&scope, &order.node))
+        .arg(group)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(file)

@@ -61,6 +61,7 @@ pub(super) fn apply(
 }
 
 /// Starts the machine unless it runs. A launcher that lost its `steading` goes on: it is awaited.
+/// So is the moment at which a supervisor that has just become one shows its tag.
 fn start(
     paths: &HostPaths,
     spec: &NodeMachine,
@@ -71,12 +72,12 @@ fn start(
     let pause = Duration::from_millis(50);
     context.wait("its supervisor", START_LIMIT, pause, || {
         let started = launch::start(paths, spec, step, context)?;
-        let runs = Containers::first_process(scope, node).is_some();
-        Ok(if started == launch::Start::Done || runs {
-            Poll::Ready(())
-        } else {
-            Poll::Pending("an earlier start has not come to its end".to_owned())
-        })
+        let why = match started {
+            _ if Containers::first_process(scope, node).is_some() => return Ok(Poll::Ready(())),
+            launch::Start::Done => "it does not show itself yet",
+            launch::Start::Held => "an earlier start has not come to its end",
+        };
+        Ok(Poll::Pending(why.to_owned()))
     })
 }
 
@@ -103,21 +104,26 @@ fn link(node: &Name, spec: &NodeMachine, context: &StepContext<'_>) -> Result<bo
     let failed = |cause: String| {
         DriverError::new(format!("linking {node} to network {}", spec.network)).caused_by(cause)
     };
-    let network = Address::new(Kind::Network, spec.network.clone());
     let processes = tags::find(scope);
-    let holder = processes
-        .get(&network)
-        .and_then(|found| found.first())
+    let holder = |address: &Address| Some(processes.get(address)?.first()?.pid);
+    let socket = network::Socket::of(scope, spec, holder)
         .ok_or_else(|| failed("the network does not exist".to_owned()))?;
     let machine = Containers::first_process(scope, node)
         .ok_or_else(|| failed("the machine has ended".to_owned()))?;
     context.doing("linking it to its network");
-    network::attach(scope, node, spec, holder.pid, machine).map_err(failed)
+    network::attach(scope, node, spec, &socket, machine).map_err(failed)
 }
+
+/// Whether the container runtime answers, with the service that kubelet needs; started anew where
+/// it could not load that, for what it lacked may be there now. A constant; the folder of services
+/// is a parameter.
+const RUNTIME: &str = r#"ctr version > /dev/null || exit 1
+ctr plugins ls | awk '$2 == "cri" && $NF != "ok" { exit 1 }' || { s6-svc -r "$1/containerd"; exit 1; }"#;
 
 /// Waits until the container runtime answers: what comes next needs it.
 fn wait_for_runtime(node: &Name, context: &StepContext<'_>) -> Result<(), DriverError> {
-    let ask = MachineCommand::new(["ctr", "version"], Duration::from_secs(5));
+    let argv = ["sh", "-c", RUNTIME, "runtime", seed::SERVICES];
+    let ask = MachineCommand::new(argv, Duration::from_secs(5));
     let pause = Duration::from_millis(50);
     context.wait("containerd", RUNTIME_LIMIT, pause, || {
         let output = Containers.run(context.scope, node, &ask, &mut |_| {})?;
@@ -140,15 +146,26 @@ pub(super) fn remove(
 ) -> Result<(), DriverError> {
     let scope = context.scope;
     context.doing("stopping its processes");
-    tags::end_all(&Address::new(Kind::Machine, node.clone()), context)?;
+    let address = Address::new(Kind::Machine, node.clone());
+    let processes = tags::find(scope).remove(&address).unwrap_or_default();
+    let told = processes
+        .iter()
+        .find_map(tags::Tagged::group)
+        .map(str::to_owned);
+    tags::end_all(&address, context)?;
     let folder = record::folder(&paths.machines, scope, node);
     // Its control groups carry no tag: they are whose the folder is.
-    if let Found::Foreign(found) = record::look(&folder, scope) {
-        return Err(DriverError::new(found).kind(ErrorKind::Refused));
+    let group = match record::look(&folder, scope) {
+        Found::Foreign(found) => return Err(DriverError::new(found).kind(ErrorKind::Refused)),
+        Found::Ours(record) => Some(cgroup::node_cgroup(scope, node, &record.spec)),
+        // What never ran has never entered any.
+        Found::Nothing | Found::Empty => told,
+    };
+    if let Some(group) = group {
+        cgroup::remove_node(&group).map_err(|error| {
+            DriverError::new(format!("removing the control groups of {node}")).caused_by(error)
+        })?;
     }
-    cgroup::remove_node(scope, node).map_err(|error| {
-        DriverError::new(format!("removing the control groups of {node}")).caused_by(error)
-    })?;
     context.doing("removing its disk");
     record::remove(&folder, scope)
 }

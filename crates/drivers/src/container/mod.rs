@@ -8,11 +8,13 @@
 mod cgroup;
 mod forward;
 mod health;
+mod host;
 mod inside;
 mod launch;
 mod machine;
 mod mounts;
 mod network;
+mod power;
 mod preflight;
 mod record;
 mod see;
@@ -31,8 +33,8 @@ use model::name::Name;
 use model::plan::{Action, Generation, Step};
 use model::resource::{Address, Kind, NodeMachine, Resource, Spec};
 
-pub use cgroup::node_cgroup;
 pub use inside::Containers;
+pub use power::How;
 pub use seed::log_file;
 
 use crate::{Forwards, HostPaths};
@@ -56,6 +58,29 @@ impl ContainerDriver {
     #[must_use]
     pub fn preflight(&self, machines: &[&NodeMachine]) -> Option<Refusal> {
         preflight::refusal(&self.paths, machines)
+    }
+
+    /// Switches a host of a replica off: its machines and links are gone at once, or after its pods
+    /// were ended. It stays off until [`Self::switch_on`], whatever runs in between.
+    ///
+    /// # Errors
+    /// Where the replica has no such host, or its processes do not end.
+    pub fn switch_off(
+        &self,
+        host: &Name,
+        how: How,
+        now: jiff::Timestamp,
+        context: &StepContext<'_>,
+    ) -> Result<(), DriverError> {
+        power::off(&self.paths, host, how, now, context)
+    }
+
+    /// Switches a host of a replica on: the next run starts it. Answers whether it was off.
+    ///
+    /// # Errors
+    /// Where its switch cannot be turned.
+    pub fn switch_on(&self, host: &Name, scope: &Scope) -> Result<bool, DriverError> {
+        power::on(&self.paths, host, scope)
     }
 
     fn folder(&self, scope: &Scope, node: &Name) -> std::path::PathBuf {
@@ -111,7 +136,7 @@ impl ContainerDriver {
 
 impl Driver for ContainerDriver {
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Network, Kind::Machine, Kind::Forward]
+        &[Kind::Network, Kind::Host, Kind::Machine, Kind::Forward]
     }
 
     fn observe(
@@ -137,7 +162,8 @@ impl Driver for ContainerDriver {
         if let Some(refusal) = driver::superseded(wrote, context) {
             return Ok(Precheck::Refused(refusal));
         }
-        if step.action != Action::Create {
+        let runs = || Containers::first_process(scope, &step.address.name).is_some();
+        if step.action != Action::Create && (step.address.kind != Kind::Machine || runs()) {
             return Ok(Precheck::Ready);
         }
         let seen = self.observe(scope, &[&step.resource])?;
@@ -156,6 +182,7 @@ impl Driver for ContainerDriver {
     fn apply(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {
         match &step.resource.spec {
             Spec::Network(_) => self.apply_network(step, context),
+            Spec::Host(spec) => host::apply(&self.paths, spec, step, context),
             Spec::Machine(spec) => machine::apply(&self.paths, spec, step, context),
             Spec::Forward(_) => self.apply_forward(step, context),
             _ => Err(DriverError::new(format!(
@@ -173,9 +200,14 @@ impl Driver for ContainerDriver {
         tags::end_all(&step.address, context)?;
         // Before the last trace by which a later call would know that there is something left.
         self.let_go(scope)?;
+        let lab = record::lab_folder(&self.paths.machines, scope);
+        if step.address.kind == Kind::Host {
+            // The switch before the mark: a host that is seen no more has none.
+            power::on(&self.paths, name, scope)?;
+            let _ = fs::remove_file(record::mark(&lab, scope, Kind::Host, name));
+        }
         if step.address.kind == Kind::Network {
-            let lab = record::lab_folder(&self.paths.machines, scope);
-            let _ = fs::remove_file(network::mark(&lab, scope, name));
+            let _ = fs::remove_file(record::mark(&lab, scope, Kind::Network, name));
             // Both may be in use by others still: the last one takes them along.
             let _ = fs::remove_dir(&lab);
             let _ = fs::remove_dir(&self.paths.machines);
@@ -216,6 +248,7 @@ pub fn internal(arguments: &[String]) -> Option<Result<i32, String>> {
             Err(launch::init(node, folder, image, group))
         }
         ["network"] => network::holder(),
+        ["host"] => host::holder(),
         ["forward"] => forward::serve(),
         _ => return None,
     })

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use driver::{DriverError, Scope, StepContext};
@@ -14,11 +14,11 @@ use model::resource::{Address, Kind, NodeMachine, NodeNetwork, Spec};
 use nix::sched::{CloneFlags, unshare};
 use serde::{Deserialize, Serialize};
 
-use super::{cgroup, launch, record, tags};
+use super::{cgroup, host, launch, record, tags};
 use crate::HostPaths;
 
 /// The bridge's name inside its namespace.
-const BRIDGE: &str = "lab";
+pub(super) const BRIDGE: &str = "lab";
 /// The link's name inside a node.
 pub(super) const LINK: &str = "eth0";
 /// The name of the process that holds a network, once the network is complete.
@@ -32,31 +32,6 @@ struct Order {
     id: model::plan::LabId,
     lock: PathBuf,
     spec: NodeNetwork,
-}
-
-/// The file that is locked while a network is held. It also tells, after its holder was killed,
-/// that there was one. Folders of labs whose names and short ids are the same are one: the whole
-/// id tells whose the network is.
-pub(super) fn mark(lab: &Path, scope: &Scope, name: &Name) -> PathBuf {
-    lab.join(format!("network-{name}-{}.lock", scope.id.0.simple()))
-}
-
-/// The networks of the lab whose marks lie in its folder.
-pub(super) fn marked(lab: &Path, scope: &Scope) -> Vec<Name> {
-    let Ok(entries) = fs::read_dir(lab) else {
-        return Vec::new();
-    };
-    let end = format!("-{}.lock", scope.id.0.simple());
-    let name = |file: &str| {
-        file.strip_prefix("network-")?
-            .strip_suffix(&end)?
-            .parse()
-            .ok()
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| name(entry.file_name().to_str()?))
-        .collect()
 }
 
 /// Makes the network of a step, unless it is held already.
@@ -77,7 +52,7 @@ pub(super) fn start(
     let order = Order {
         lab: scope.lab.clone(),
         id: scope.id,
-        lock: mark(&folder, scope, name),
+        lock: record::mark(&folder, scope, Kind::Network, name),
         spec: spec.clone(),
     };
     let mut command = Command::new(&paths.program);
@@ -146,7 +121,7 @@ fn set_up(spec: &NodeNetwork) -> Result<(), String> {
         .map_err(|error| format!("letting the network forward: {error}"))
 }
 
-fn ip(words: &[&str]) -> Result<(), String> {
+pub(super) fn ip(words: &[&str]) -> Result<(), String> {
     let output = Command::new("ip")
         .args(words)
         .stdin(Stdio::null())
@@ -190,15 +165,44 @@ fn port_name(scope: &Scope, node: &Name) -> String {
     format!("n{hex}")
 }
 
+/// Where a machine's link ends: the process that holds the namespace, and the bridge in it.
+#[derive(Debug, Clone)]
+pub(super) struct Socket {
+    pub(super) holder: i32,
+    pub(super) bridge: String,
+}
+
+impl Socket {
+    /// The one of a machine, among the processes that hold networks and hosts; `None` where what
+    /// it is linked to does not run.
+    pub(super) fn of(
+        scope: &Scope,
+        spec: &NodeMachine,
+        holder: impl Fn(&Address) -> Option<i32>,
+    ) -> Option<Self> {
+        let (address, bridge) = if spec.inside_host {
+            let bridge = host::bridge(scope, &spec.host, &spec.network);
+            (Address::new(Kind::Host, spec.host.clone()), bridge)
+        } else {
+            let network = Address::new(Kind::Network, spec.network.clone());
+            (network, BRIDGE.to_owned())
+        };
+        let holder = holder(&address)?;
+        Some(Self { holder, bridge })
+    }
+}
+
 /// Links a node to its network: both ends are made in the namespaces that they belong to.
 /// What is linked already is only brought up to the declaration. Answers whether the link was made.
 pub(super) fn attach(
     scope: &Scope,
     node: &Name,
     spec: &NodeMachine,
-    holder: i32,
+    socket: &Socket,
     machine: i32,
 ) -> Result<bool, String> {
+    let Socket { holder, bridge } = socket;
+    let holder = *holder;
     let port = port_name(scope, node);
     let (mtu, pid) = (spec.mtu.to_string(), machine.to_string());
     let missing = |pid: i32, link: &str| ip_in(pid, &["link", "show", link]).is_err();
@@ -215,7 +219,7 @@ pub(super) fn attach(
             ],
         )?;
     }
-    ip_in(holder, &["link", "set", &port, "master", BRIDGE, "up"])?;
+    ip_in(holder, &["link", "set", &port, "master", bridge, "up"])?;
     let (address, gateway) = (spec.address.to_string(), spec.gateway.to_string());
     ip_in(machine, &["link", "set", "lo", "up"])?;
     ip_in(machine, &["link", "set", LINK, "mtu", &mtu, "up"])?;
@@ -225,10 +229,11 @@ pub(super) fn attach(
 }
 
 /// What is wrong with the lab's end of a machine's link, if anything.
-pub(super) fn port_fault(scope: &Scope, node: &Name, holder: i32) -> Option<String> {
+pub(super) fn port_fault(scope: &Scope, node: &Name, socket: &Socket) -> Option<String> {
     let port = port_name(scope, node);
-    let told = ip_in(holder, &["-o", "link", "show", "dev", &port]).unwrap_or_default();
-    let attached = told.contains(&format!(" master {BRIDGE} ")) && told.contains(",UP");
+    let look = ["-o", "link", "show", "dev", &port];
+    let told = ip_in(socket.holder, &look).unwrap_or_default();
+    let attached = told.contains(&format!(" master {} ", socket.bridge)) && told.contains(",UP");
     (!attached).then(|| "its network link leads nowhere".to_owned())
 }
 

@@ -8,7 +8,7 @@ use driver::{DriverError, ErrorKind, Scope};
 use model::digest::Digest;
 use model::name::Name;
 use model::plan::{Generation, LabId};
-use model::resource::NodeMachine;
+use model::resource::{Kind, NodeMachine};
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::lab_name;
@@ -22,6 +22,44 @@ pub(super) fn lab_folder(machines: &Path, scope: &Scope) -> PathBuf {
 /// The folder of one machine.
 pub(super) fn folder(machines: &Path, scope: &Scope, node: &Name) -> PathBuf {
     lab_folder(machines, scope).join(node.as_str())
+}
+
+/// The file that is locked while a network or host is held. It also tells, after its holder was
+/// killed, that there was one. Folders of labs whose names and short ids are the same are one: the
+/// whole id tells whose the thing is.
+pub(super) fn mark(lab: &Path, scope: &Scope, kind: Kind, name: &Name) -> PathBuf {
+    let id = scope.id.0.simple();
+    lab.join(format!("{}-{name}-{id}.lock", kind.as_str()))
+}
+
+/// The things of a kind of the lab whose marks lie in its folder.
+pub(super) fn marked(lab: &Path, scope: &Scope, kind: Kind) -> Vec<Name> {
+    let start = format!("{}-", kind.as_str());
+    named(lab, &start, &format!("-{}.lock", scope.id.0.simple()))
+}
+
+/// What stands between that start and that end in the names of files in a folder.
+pub(super) fn named(lab: &Path, start: &str, end: &str) -> Vec<Name> {
+    let Ok(entries) = fs::read_dir(lab) else {
+        return Vec::new();
+    };
+    let name = |file: &str| file.strip_prefix(start)?.strip_suffix(end)?.parse().ok();
+    entries
+        .flatten()
+        .filter_map(|entry| name(entry.file_name().to_str()?))
+        .collect()
+}
+
+/// Names of all machine folders of the lab.
+pub(super) fn machines(lab: &Path) -> Vec<Name> {
+    let Ok(entries) = fs::read_dir(lab) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 /// Whose a folder is and what it was made from: `machine.json`.

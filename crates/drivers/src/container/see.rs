@@ -1,7 +1,6 @@
 //! Looking at what there is of a lab on this host.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use driver::Scope;
@@ -12,7 +11,7 @@ use model::resource::{Address, ForwardTarget, Kind, Resource, Spec};
 
 use super::record::{self, Found};
 use super::tags::{self, Tagged};
-use super::{forward, health, network, preflight};
+use super::{forward, health, host, network, power, preflight};
 
 /// Everything of the lab, wanted or not.
 pub(super) fn all(
@@ -28,14 +27,14 @@ pub(super) fn all(
         return wanted
             .iter()
             .map(|resource| resource.address.clone())
-            .chain(folders(&lab).into_iter().map(machine_address))
+            .chain(record::machines(&lab).into_iter().map(machine_address))
             .map(|address| (address, Observed::unseen(refusal.found.clone())))
             .collect();
     }
     let processes = tags::find(scope);
     let of = |address: &Address| processes.get(address).map_or(&[][..], Vec::as_slice);
     let mut seen = BTreeMap::new();
-    for name in network::marked(&lab, scope) {
+    for name in record::marked(&lab, scope, Kind::Network) {
         // Overwritten below where it is held.
         let gone = Observed::ours(None, None).fault("nothing holds it", None, Remedy::Repair);
         seen.insert(Address::new(Kind::Network, name), gone);
@@ -48,17 +47,18 @@ pub(super) fn all(
         };
         seen.extend(observed.map(|observed| (address.clone(), observed)));
     }
-    let nodes: BTreeSet<Address> = folders(&lab)
+    let nodes: BTreeSet<Address> = record::machines(&lab)
         .into_iter()
         .map(machine_address)
         .chain(processes.keys().cloned())
         .filter(|address| address.kind == Kind::Machine)
         .collect();
-    let holders: BTreeMap<Name, i32> = processes
+    let holders: Holders = processes
         .iter()
-        .filter(|(address, _)| address.kind == Kind::Network)
-        .filter_map(|(address, found)| Some((address.name.clone(), found.first()?.pid)))
+        .filter(|(address, _)| matches!(address.kind, Kind::Network | Kind::Host))
+        .filter_map(|(address, found)| Some((address.clone(), found.first()?.pid)))
         .collect();
+    seen.extend(hosts(machines, scope, &processes, &holders));
     // Looking into a machine takes some milliseconds each: look into all at once.
     std::thread::scope(|threads| {
         let looks: Vec<_> = nodes
@@ -91,24 +91,12 @@ const fn machine_address(node: Name) -> Address {
     Address::new(Kind::Machine, node)
 }
 
-/// Names of all machine folders of the lab.
-fn folders(lab: &Path) -> Vec<Name> {
-    let Ok(entries) = fs::read_dir(lab) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
-}
-
 fn machine(
     machines: &Path,
     scope: &Scope,
     node: &Name,
     processes: &[Tagged],
-    holders: &BTreeMap<Name, i32>,
+    holders: &Holders,
 ) -> Option<Observed> {
     let record = match record::look(&record::folder(machines, scope, node), scope) {
         Found::Foreign(found) => return Some(Observed::foreign(found)),
@@ -134,16 +122,60 @@ fn machine(
     let seen = seen.fact("pid", first.pid.to_string());
     let mut seen = health::examine(seen, scope, node, &record.spec);
     // From inside, a link that is cut at its other end looks well.
-    if let (true, Some(holder)) = (seen.faults.is_empty(), holders.get(&record.spec.network))
-        && let Some(what) = network::port_fault(scope, node, *holder)
+    let socket = network::Socket::of(scope, &record.spec, |address| holders.get(address).copied());
+    if let (true, Some(socket)) = (seen.faults.is_empty(), socket)
+        && let Some(what) = network::port_fault(scope, node, &socket)
     {
         seen = seen.fault(what, None, Remedy::Repair);
     }
     Some(seen)
 }
 
+/// The processes that hold networks and hosts.
+pub(super) type Holders = BTreeMap<Address, i32>;
+
+/// The hosts of a replica: those that are held, were held, or are switched off.
+fn hosts(
+    machines: &Path,
+    scope: &Scope,
+    processes: &BTreeMap<Address, Vec<Tagged>>,
+    holders: &Holders,
+) -> BTreeMap<Address, Observed> {
+    let lab = record::lab_folder(machines, scope);
+    let names: BTreeSet<Name> = record::marked(&lab, scope, Kind::Host)
+        .into_iter()
+        .chain(power::all_off(&lab, scope))
+        .chain(
+            processes
+                .keys()
+                .filter(|address| address.kind == Kind::Host)
+                .map(|address| address.name.clone()),
+        )
+        .collect();
+    if names.is_empty() {
+        return BTreeMap::new();
+    }
+    let alive: BTreeSet<Name> = record::machines(&lab)
+        .into_iter()
+        .filter(|node| processes.contains_key(&machine_address(node.clone())))
+        .filter_map(|node| match record::look(&lab.join(node.as_str()), scope) {
+            Found::Ours(record) if record.spec.inside_host => Some(record.spec.host),
+            _ => None,
+        })
+        .collect();
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let address = Address::new(Kind::Host, name.clone());
+            let of = processes.get(&address).map_or(&[][..], Vec::as_slice);
+            let seen = host::look(&lab, scope, &name, of, alive.contains(&name), holders)?;
+            Some((address, seen))
+        })
+        .collect()
+}
+
 /// What a process tells of itself by its tag.
-fn started(process: &Tagged, spec: Option<Spec>) -> Observed {
+pub(super) fn started(process: &Tagged, spec: Option<Spec>) -> Observed {
     Observed::ours(process.digest(), spec)
         .fact("pid", process.pid.to_string())
         .fact("generation", process.generation().0.to_string())

@@ -21,6 +21,8 @@ const GENERATION: &str = "STEADING_GENERATION";
 const SPEC: &str = "STEADING_SPEC";
 /// The supervisor's name: process 1 of a machine that is put together.
 pub(super) const SUPERVISOR: &str = "s6-svscan";
+/// The control group that a machine is in.
+pub(super) const GROUP: &str = "STEADING_GROUP";
 /// The port that a forwarder listens on.
 pub(super) const PORT: &str = "STEADING_PORT";
 
@@ -65,6 +67,11 @@ impl Tagged {
     /// a machine is gone only after all others of its machine are (pid_namespaces(7)).
     fn lives(&self) -> bool {
         stat(self.pid).is_some_and(|(state, started)| started == self.started && state != "Z")
+    }
+
+    /// The control group that it was told to enter.
+    pub(super) fn group(&self) -> Option<&str> {
+        self.variables.get(GROUP).map(String::as_str)
     }
 
     /// The port that it was told to listen on.

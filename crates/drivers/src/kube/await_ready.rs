@@ -6,8 +6,8 @@ use driver::{DriverError, Poll, StepContext};
 use serde_json::Value;
 
 use super::client::{Cluster, Request};
+use super::fence::pending;
 use super::object::{ObjectRef, items};
-use super::readiness::pending;
 
 /// How long objects may take to become ready: image pulls and slow starts included.
 const READY: Duration = Duration::from_secs(300);
@@ -93,7 +93,7 @@ impl Awaiting<'_> {
     }
 
     fn reason(&self, live: &Value, first: bool) -> Option<String> {
-        let reason = pending(live)?;
+        let reason = pending(self.cluster, live)?;
         let deep = first && self.start.elapsed() > DEEP;
         Some(match deep.then(|| self.cluster.cause(live)).flatten() {
             Some(cause) => format!("{reason}, {cause}"),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use driver::{DriverError, Poll, Precheck, Refusal, StepContext};
-use model::inventory::{Fault, Observed, Remedy};
+use model::inventory::{Fault, Observed, Presence, Remedy};
 use model::name::Name;
 use model::plan::Step;
 use model::resource::{Address, Connectivity, Kind, Resource, Spec};
@@ -83,7 +83,17 @@ pub(crate) fn observe(
         match clusters.get(&spec.cluster) {
             Some(Seen::Known(cluster, _)) => {
                 if let Some(observed) = seen.get_mut(&resource.address) {
-                    observed.faults = faults(cluster, spec);
+                    // Of nodes that were not proved there is nothing to say yet.
+                    let proved = match &observed.presence {
+                        Presence::Ours {
+                            spec: Some(old), ..
+                        } => match &**old {
+                            Spec::Connectivity(old) => old,
+                            _ => spec,
+                        },
+                        _ => spec,
+                    };
+                    observed.faults = faults(cluster, proved);
                 }
             }
             Some(Seen::Silent(why)) => {

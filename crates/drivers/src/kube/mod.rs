@@ -13,6 +13,7 @@ pub(crate) mod client;
 mod connectivity;
 mod delete;
 mod diff;
+mod fence;
 mod kinds;
 mod manifest;
 pub(crate) mod object;
@@ -48,7 +49,7 @@ impl Kubernetes {
 
 impl Driver for Kubernetes {
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Component, Kind::App, Kind::Connectivity]
+        &[Kind::Fence, Kind::Component, Kind::App, Kind::Connectivity]
     }
 
     fn observe(
@@ -58,12 +59,14 @@ impl Driver for Kubernetes {
     ) -> Result<BTreeMap<Address, Observed>, DriverError> {
         let clusters = observe::clusters_seen(&self.clusters, scope, wanted)?;
         let mut seen = observe::observe(scope, wanted, &clusters);
+        seen.extend(fence::observe(scope, &clusters));
         seen.extend(connectivity::observe(wanted, &clusters));
         Ok(seen)
     }
 
     fn precheck(&self, step: &Step, context: &StepContext<'_>) -> Result<Precheck, DriverError> {
         match step.address.kind {
+            Kind::Fence => fence::precheck(&self.clusters, step, context),
             Kind::Connectivity => connectivity::precheck(&self.clusters, step, context),
             _ => apply::precheck(&self.clusters, step, context),
         }
@@ -71,6 +74,7 @@ impl Driver for Kubernetes {
 
     fn apply(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {
         match step.address.kind {
+            Kind::Fence => fence::apply(&self.clusters, step, context),
             Kind::Connectivity => connectivity::apply(&self.clusters, step, context),
             _ => apply::apply(&self.clusters, step, context),
         }
@@ -78,6 +82,7 @@ impl Driver for Kubernetes {
 
     fn teardown(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {
         match step.address.kind {
+            Kind::Fence => fence::teardown(&self.clusters, step, context),
             Kind::Connectivity => connectivity::teardown(&self.clusters, step, context),
             _ => delete::teardown(&self.clusters, step, context),
         }

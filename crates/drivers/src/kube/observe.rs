@@ -12,9 +12,9 @@ use model::resource::{Address, Kind, Objects, Resource, Spec};
 use super::apply::foreign;
 use super::client::{ApiError, Cluster, Clusters, Request};
 use super::diff::differences;
+use super::fence::pending;
 use super::manifest::{Wanted, wanted as place};
 use super::object::lab_of;
-use super::readiness::pending;
 use super::record::{Record, whose};
 
 /// How long a first answer may take: an observation must not hang on a dead cluster.
@@ -242,7 +242,7 @@ fn fault(
             Remedy::Repair,
         );
     }
-    let reason = pending(&live)?;
+    let reason = pending(cluster, &live)?;
     say(
         format!("{name}: {reason}"),
         cluster.cause(&live),

@@ -17,6 +17,12 @@ pub fn the_contract_is_kept(image: &Image) {
     }
     case(&network).change(narrow).run();
     lab.apply(&network);
+    let host = lab.host("a");
+    let mut narrow = host.resource.spec.clone();
+    if let Spec::Host(spec) = &mut narrow {
+        spec.links.values_mut().for_each(|link| link.mtu = 1400);
+    }
+    case(&host).change(narrow).run();
     case(&machine)
         .change(lab.machine(1, 4, 2).resource.spec)
         .run();

@@ -14,7 +14,8 @@ use model::inventory::{Observed, Presence};
 use model::lab::{ContainerMachine, Machine};
 use model::plan::{Action, Generation, Impact, LabId, Reason, Step};
 use model::resource::{
-    Address, ForwardTarget, Forwarder, NodeImage, NodeMachine, NodeNetwork, Resource, Spec,
+    Address, ForwardTarget, Forwarder, HostLink, HostSpace, NodeImage, NodeMachine, NodeNetwork,
+    Resource, Spec,
 };
 use testkit::host_snapshot::HostSnapshot;
 
@@ -134,6 +135,7 @@ impl Lab {
             &format!("machine/n{number}"),
             Spec::Machine(NodeMachine {
                 host: "h".parse().unwrap(),
+                inside_host: false,
                 machine: Machine::Container(ContainerMachine {
                     cpu,
                     memory: "1Gi".parse().unwrap(),
@@ -148,6 +150,34 @@ impl Lab {
                 hosts,
             }),
         )
+    }
+
+    /// A host of a replica, linked to the network.
+    pub fn host(&self, name: &str) -> Step {
+        let link = HostLink { mtu: 1500 };
+        step(
+            &format!("host/{name}"),
+            Spec::Host(HostSpace {
+                links: [("lab".parse().unwrap(), link)].into(),
+            }),
+        )
+    }
+
+    /// The same machine inside of a host.
+    pub fn machine_on(&self, host: &str, number: u8) -> Step {
+        let mut machine = self.machine(number, 1, 2).resource.spec;
+        if let Spec::Machine(spec) = &mut machine {
+            spec.host = host.parse().unwrap();
+            spec.inside_host = true;
+        }
+        step(&format!("machine/n{number}"), machine)
+    }
+
+    /// Switches a host off.
+    pub fn switch_off(&self, host: &str, how: drivers::container::How) {
+        let (host, now) = (host.parse().unwrap(), jiff::Timestamp::now());
+        self.with(|context| self.driver.switch_off(&host, how, now, context))
+            .unwrap();
     }
 
     /// A forward to port 6443 inside of these machines.

@@ -98,7 +98,9 @@ pub fn a_machine_lives(image: &Image) {
             .contains("registry.k8s.io/pause:")
     );
     let pause = lab.inside("n1", "ctr -n k8s.io images ls -q | grep -m 1 /pause:");
-    let group = drivers::container::node_cgroup(&lab.scope, &"n1".parse().unwrap());
+    let group = drivers::container::Containers
+        .control_group(&lab.scope, &"n1".parse().unwrap())
+        .unwrap();
     lab.inside("n1", &format!(
         "ctr -n k8s.io run --detach --cgroup {group}/trial {} trial && ctr -n k8s.io tasks ls | grep -q trial",
         pause.trim()

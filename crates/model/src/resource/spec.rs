@@ -21,6 +21,10 @@ pub enum Spec {
     Image(NodeImage),
     /// See [`NodeNetwork`].
     Network(NodeNetwork),
+    /// See [`HostSpace`].
+    Host(HostSpace),
+    /// See [`Fence`].
+    Fence(Fence),
     /// See [`NodeMachine`].
     Machine(NodeMachine),
     /// See [`Member`].
@@ -77,12 +81,44 @@ pub struct NodeNetwork {
     pub mtu: u16,
 }
 
+/// What stands for a host in a replica: a network namespace with a bridge for each of the networks
+/// that its nodes are attached to, and a control group around all of its nodes. Switched off, it
+/// takes them along, and its links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSpace {
+    /// Its links into the lab's networks, by network.
+    pub links: BTreeMap<Name, HostLink>,
+}
+
+/// The link of a [`HostSpace`] into a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostLink {
+    /// The largest packet, in bytes.
+    pub mtu: u16,
+}
+
+/// The mark on a node whose host is off for certain: its pods and volumes may move at once.
+/// Source: Kubernetes, `node.kubernetes.io/out-of-service`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fence {
+    /// The cluster.
+    pub cluster: Name,
+    /// The host that is off.
+    pub host: Name,
+}
+
 /// What a node runs as, with everything that it is told at its first start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeMachine {
     /// The host that it runs on.
     pub host: Name,
+    /// Whether the host is one of a replica: a [`HostSpace`] that the machine is inside of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inside_host: bool,
     /// Its kind and size.
     pub machine: Machine,
     /// The digest of its [`NodeImage`].
