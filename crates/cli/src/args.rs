@@ -100,7 +100,11 @@ pub(crate) enum Command {
     /// Show what is there, what drifts, what is not well and why
     Status(StatusArgs),
     /// Observe, plan and apply again, until nothing is left to mend
-    Heal(ChangeArgs),
+    #[command(after_help = "Examples:\n  \
+        steading heal labs/quickstart\n  \
+        steading heal --watch labs/quickstart                    go on until it is ended\n  \
+        steading heal --watch --systemd-unit /srv/lab > /etc/systemd/system/steading.service")]
+    Heal(HealArgs),
     /// Remove what is ours, nothing else
     Down(ChangeArgs),
     /// Switch a host of a replica off: its power is cut
@@ -300,6 +304,25 @@ pub(crate) struct UpArgs {
     /// Apply this saved plan; refused when the world has moved since
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealArgs {
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    /// Go on doing so, without asking, until it is ended
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// How long a round lasts at least, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "watch",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) every: u64,
+    /// Serve Prometheus metrics there, such as 127.0.0.1:9799
+    #[arg(long, value_name = "ADDRESS", requires = "watch")]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
+    /// Print a systemd unit that does this, and do nothing
+    #[arg(long, requires = "watch")]
+    pub(crate) systemd_unit: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,3 +10,4 @@ pub(crate) mod power;
 pub(crate) mod status;
 pub(crate) mod texts;
 pub(crate) mod up;
+pub(crate) mod watch;

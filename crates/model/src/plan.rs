@@ -50,6 +50,22 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// The plan without some steps, and without those that need them.
+    #[must_use]
+    pub fn without(&self, left: &BTreeSet<Address>) -> Self {
+        let mut plan = self.clone();
+        let mut gone = left.clone();
+        // Every step comes after all that it needs.
+        plan.steps.retain(|step| {
+            let kept = !gone.contains(&step.address) && step.needs.is_disjoint(&gone);
+            if !kept {
+                gone.insert(step.address.clone());
+            }
+            kept
+        });
+        plan
+    }
+
     /// The heaviest impact among the steps.
     #[must_use]
     pub fn impact(&self) -> Impact {

@@ -1,7 +1,7 @@
 //! The state folder, `.steading/` beside the lab file.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -11,6 +11,9 @@ use model::plan::Generation;
 use crate::journal::Journal;
 use crate::lock::{self, Lock};
 use crate::{StoreError, durable};
+
+/// How large the decision log becomes, in bytes.
+const DECISIONS: u64 = 1 << 20;
 
 /// What is kept of a lab between runs. All of it may be deleted.
 #[derive(Debug, Clone)]
@@ -134,6 +137,24 @@ impl Store {
     #[must_use]
     pub fn past(&self) -> Journal {
         Journal::past(&self.path("journal"))
+    }
+
+    /// Adds a line to the decision log. It is kept to two files of a mebibyte.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn decided(&self, line: &str) -> Result<(), StoreError> {
+        let path = self.path("decisions.log");
+        let failed = StoreError::io("writing", &path);
+        let large = fs::metadata(&path).is_ok_and(|data| data.len() > DECISIONS);
+        let write = || {
+            if large {
+                fs::rename(&path, self.path("decisions.1.log"))?;
+            }
+            let mut file = fs::File::options().create(true).append(true).open(&path)?;
+            file.write_all(format!("{line}\n").as_bytes())
+        };
+        write().map_err(failed)
     }
 
     /// Writes a file into the state folder, readable by its owner only.

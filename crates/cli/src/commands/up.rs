@@ -11,8 +11,8 @@ use model::event::Outcome;
 use model::plan::{Action, Impact, Plan};
 use model::resource::{Address, NodeMachine, Resource, Spec};
 
-use crate::args::{ChangeArgs, Format, UpArgs};
-use crate::commands::{check, plan, status};
+use crate::args::{ChangeArgs, Format, HealArgs, UpArgs};
+use crate::commands::{check, plan, status, watch};
 use crate::exit::Exit;
 use crate::output::progress::Progress;
 use crate::output::style::Style;
@@ -54,7 +54,14 @@ pub(crate) fn start(
     change.carry_out(None, cancel)
 }
 
-pub(crate) fn heal(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exit> {
+pub(crate) fn heal(arguments: &HealArgs, format: Format) -> anyhow::Result<Exit> {
+    if arguments.systemd_unit {
+        return watch::unit(arguments);
+    }
+    if arguments.watch {
+        return watch::run(arguments);
+    }
+    let arguments = &arguments.change;
     let Some(change) = Change::open(arguments, format, "steading heal")? else {
         return Ok(Exit::Refused);
     };
