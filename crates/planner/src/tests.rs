@@ -107,6 +107,7 @@ fn lab(workers: usize) -> Vec<Resource> {
         target: ForwardTarget::Api {
             cluster: name("main"),
             control_planes: BTreeSet::from([name("cp")]),
+            shared: None,
             port: 6443,
         },
     };

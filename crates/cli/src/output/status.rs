@@ -114,7 +114,7 @@ fn things(text: &mut String, inventory: &Inventory, style: Style) {
 }
 
 fn thing(text: &mut String, address: &Address, seen: &Observed, style: Style) {
-    let facts: Vec<String> = ["address", "pid", "url"]
+    let facts: Vec<String> = ["address", "pid", "url", "etcd"]
         .iter()
         .filter_map(|key| Some(format!("{key} {}", seen.facts.get(*key)?)))
         .collect();
