@@ -18,6 +18,7 @@ var programs = map[string]func(){
 	"coredns":                 coreDNS,
 	"etcd":                    etcd,
 	"etcdctl":                 etcdctl,
+	"etcdutl":                 etcdutl,
 	"kube-apiserver":          kubeAPIServer,
 	"kube-controller-manager": kubeControllerManager,
 	"kube-proxy":              kubeProxy,

@@ -1,6 +1,6 @@
 //! Values that follow from others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -46,6 +46,38 @@ pub(crate) fn api_service(services: &IpNet) -> Option<IpAddr> {
         IpNet::V6(range) => Some(IpAddr::V6(
             u128::from(range.network()).checked_add(1)?.into(),
         )),
+    }
+}
+
+/// The address that a cluster's API answers at: the one that its control planes hold in turn, that
+/// of the control plane that is named, or that of the first one.
+pub(crate) fn endpoint(lab: &Lab, name: &Name, cluster: &Cluster) -> Option<IpAddr> {
+    let node = match &cluster.endpoint {
+        Some(Endpoint::Vip(address)) => return Some(*address),
+        Some(Endpoint::Node(node)) => lab.nodes.get(node),
+        Some(Endpoint::Dns(_)) | None => lab.control_planes(name).next().map(|(_, node)| node),
+    };
+    lab.node_address(node?)
+}
+
+/// The address that the control planes of a cluster hold in turn, if there is one.
+pub(crate) fn vip(lab: &Lab, cluster: &Name) -> Option<IpAddr> {
+    match lab.clusters.get(cluster)?.endpoint {
+        Some(Endpoint::Vip(address)) => Some(address),
+        _ => None,
+    }
+}
+
+/// The control planes of a cluster that has several, or an address that they hold in turn.
+pub(crate) fn planes(lab: &Lab, cluster: &Name) -> BTreeMap<Name, IpAddr> {
+    let planes: BTreeMap<_, _> = lab
+        .control_planes(cluster)
+        .filter_map(|(name, node)| Some((name.clone(), lab.node_address(node)?)))
+        .collect();
+    if planes.len() > 1 || vip(lab, cluster).is_some() {
+        planes
+    } else {
+        BTreeMap::new()
     }
 }
 

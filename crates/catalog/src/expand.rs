@@ -252,11 +252,10 @@ impl Expansion<'_> {
         let Distribution::Kubeadm(kubeadm) = &cluster.distribution else {
             return;
         };
-        let address_of = |node: &Node| self.lab.node_address(node);
         let (Some(dns), Some(address), Some(endpoint)) = (
             derive::dns_address(&cluster.services.first()),
-            address_of(node),
-            self.lab.nodes.get(first).and_then(address_of),
+            self.lab.node_address(node),
+            derive::endpoint(self.lab, &node.cluster, cluster),
         ) else {
             return;
         };
@@ -266,6 +265,14 @@ impl Expansion<'_> {
             first: name == first,
             address,
             endpoint: format!("{endpoint}:{}", derive::API_PORT),
+            shared: match node.role {
+                Role::ControlPlane => derive::vip(self.lab, &node.cluster),
+                Role::Worker => None,
+            },
+            planes: match node.role {
+                Role::ControlPlane => derive::planes(self.lab, &node.cluster),
+                Role::Worker => BTreeMap::new(),
+            },
             kubernetes: kubeadm.kubernetes.clone(),
             pods: cluster.pods.first(),
             services: cluster.services.first(),
@@ -284,11 +291,31 @@ impl Expansion<'_> {
         if name != first {
             needs.insert(Address::new(Kind::Member, first.clone()));
         }
+        if node.role == Role::ControlPlane {
+            needs.extend(self.before_plane(name, node, first));
+        }
         self.add(
             Address::new(Kind::Member, name.clone()),
             Spec::Member(spec),
             needs,
         );
+    }
+
+    /// What a control plane waits for beside its machine.
+    fn before_plane(&self, name: &Name, node: &Node, first: &Name) -> Vec<Address> {
+        let planes = self.lab.control_planes(&node.cluster).map(|(name, _)| name);
+        if name == first {
+            // It makes the cluster, unless the cluster lives on another: all can be asked.
+            return planes
+                .map(|other| Address::new(Kind::Machine, other.clone()))
+                .collect();
+        }
+        // Two members that join etcd at once stall it: one after the other.
+        let before = planes.take_while(|other| *other != name).last();
+        before
+            .map(|other| Address::new(Kind::Member, other.clone()))
+            .into_iter()
+            .collect()
     }
 
     fn api_forward(&mut self, cluster: &Name) {
@@ -302,6 +329,7 @@ impl Expansion<'_> {
             target: ForwardTarget::Api {
                 cluster: cluster.clone(),
                 control_planes: planes.iter().map(|(name, _)| (*name).clone()).collect(),
+                shared: derive::vip(self.lab, cluster),
                 port: derive::API_PORT,
             },
         };

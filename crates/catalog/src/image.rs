@@ -13,6 +13,7 @@ static IMAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../catalog/images"
 /// The part of an image recipe that decides what the image is; the rest says how to build it.
 #[derive(Debug, Deserialize)]
 struct ImageData {
+    versions: BTreeMap<String, BTreeMap<String, String>>,
     debian: String,
     recipe: u32,
     packages: BTreeSet<String>,
@@ -30,10 +31,15 @@ struct ArtifactData {
     version: String,
 }
 
-/// The Kubernetes versions that node images exist for.
+/// The Kubernetes versions that node images exist for, the older before the newer.
 #[must_use]
 pub fn kubernetes_versions() -> Vec<String> {
-    artifact_version("node-programs").into_iter().collect()
+    image_data().map_or_else(Vec::new, |data| data.versions.into_keys().collect())
+}
+
+fn image_data() -> Option<ImageData> {
+    let text = IMAGES.get_file("kubeadm.yaml")?.contents_utf8()?;
+    serde_saphyr::from_str(text).ok()
 }
 
 fn artifact_version(name: &str) -> Option<String> {
@@ -49,22 +55,26 @@ pub(crate) fn node_image(distribution: &Distribution, arch: Arch) -> Option<Node
     let Distribution::Kubeadm(kubeadm) = distribution else {
         return None;
     };
-    if !kubernetes_versions().contains(&kubeadm.kubernetes) {
-        return None;
-    }
-    let text = IMAGES.get_file("kubeadm.yaml")?.contents_utf8()?;
-    let data: ImageData = serde_saphyr::from_str(text).ok()?;
-    let names: BTreeSet<&String> = data
+    let data = image_data()?;
+    let words = data.versions.get(&kubeadm.kubernetes)?;
+    let put = |name: &String| {
+        let full = |text: String, (word, value): (&String, &String)| {
+            text.replace(&format!("{{{word}}}"), value)
+        };
+        words.iter().fold(name.clone(), full)
+    };
+    let names: BTreeSet<String> = data
         .programs
         .keys()
         .chain(data.images.iter().map(|image| &image.artifact))
+        .map(put)
         .collect();
     let artifacts = names
         .into_iter()
         .map(|name| {
             Some(Artifact {
                 name: name.parse().ok()?,
-                version: artifact_version(name)?,
+                version: artifact_version(&name)?,
                 arch,
             })
         })

@@ -26,7 +26,7 @@ pub fn beyond_reach(lab: &Lab) -> Vec<Diagnostic> {
         }
     }
     for (name, cluster) in &lab.clusters {
-        beyond.cluster(lab, name, cluster);
+        beyond.cluster(name, cluster);
     }
     for (name, node) in &lab.nodes {
         beyond.node(lab, name, node);
@@ -92,7 +92,7 @@ impl Beyond {
         });
     }
 
-    fn cluster(&mut self, lab: &Lab, name: &Name, cluster: &Cluster) {
+    fn cluster(&mut self, name: &Name, cluster: &Cluster) {
         let at = |field: &str| format!("clusters.{name}.{field}");
         if !matches!(cluster.distribution, Distribution::Kubeadm(_)) {
             self.add(at("distribution"), "this distribution");
@@ -103,8 +103,8 @@ impl Beyond {
         if cluster.pods.v6().is_some() || cluster.services.v6().is_some() {
             self.add(at("pods"), "IPv6");
         }
-        if !matches!(cluster.endpoint, None | Some(Endpoint::Node(_))) {
-            self.add(at("endpoint"), "endpoints apart from a node");
+        if matches!(cluster.endpoint, Some(Endpoint::Dns(_))) {
+            self.add(at("endpoint"), "endpoints that are names");
         }
         for (given, field) in [
             (cluster.proxy.is_some(), "proxy"),
@@ -118,9 +118,6 @@ impl Beyond {
             if given {
                 self.add(at(field), "this field");
             }
-        }
-        if let Some((second, _)) = lab.control_planes(name).nth(1) {
-            self.add(format!("nodes.{second}.role"), "several control planes");
         }
     }
 

@@ -71,7 +71,7 @@ impl Progress for Tell {
 }
 
 fn node_image() -> NodeImage {
-    let recipe = ImageRecipe::find("kubeadm").unwrap();
+    let recipe = ImageRecipe::find("kubeadm", "1.36.3").unwrap();
     let names: BTreeSet<&String> = recipe.images.iter().map(|i| &i.artifact).collect();
     NodeImage {
         artifacts: names

@@ -97,6 +97,8 @@ fn unseen_members(wanted: &Wanted<'_>, inventory: &Inventory, draft: &Draft) -> 
                 spec: Spec::Member(Member {
                     role: Role::Worker,
                     first: false,
+                    shared: None,
+                    planes: BTreeMap::new(),
                     address: machine.address.addr(),
                     labels: BTreeMap::new(),
                     taints: Vec::new(),

@@ -108,6 +108,7 @@ pub(crate) fn lab(workers: usize) -> Vec<Resource> {
         target: ForwardTarget::Api {
             cluster: name("main"),
             control_planes: BTreeSet::from([name("cp")]),
+            shared: None,
             port: 6443,
         },
     };

@@ -130,8 +130,7 @@ impl Expansion<'_> {
         path: &FieldPath,
     ) -> Vec<Value> {
         let settings = settings::complete(entry, given, path, &mut self.findings);
-        let first = self.lab.control_planes(cluster_name).next();
-        let endpoint = first.and_then(|(_, node)| self.lab.node_address(node));
+        let endpoint = derive::endpoint(self.lab, cluster_name, cluster);
         let values = json!({
             "lab": self.lab.lab,
             "name": name,

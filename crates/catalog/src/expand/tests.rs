@@ -115,3 +115,44 @@ fn manifests_are_read_from_their_folder_and_no_other() {
         "{findings:?}"
     );
 }
+
+#[test]
+fn control_planes_share_an_address_and_join_one_after_the_other() {
+    let lab = lab(include_str!("../../../../labs/quickstart-ha/lab.yaml"));
+    let resources = expand(&lab, &BTreeMap::new()).unwrap();
+    let of = |address: &str| {
+        let address: Address = address.parse().unwrap();
+        resources.iter().find(|one| one.address == address).unwrap()
+    };
+    let needs = |address: &str| {
+        let all = of(address).needs.iter().map(ToString::to_string);
+        all.collect::<Vec<_>>().join(" ")
+    };
+    // The first may only make the cluster once all can be asked whether it lives on them.
+    assert_eq!(
+        needs("member/control-plane-1"),
+        "machine/control-plane-1 machine/control-plane-2 machine/control-plane-3 forward/main-api"
+    );
+    let third = needs("member/control-plane-3");
+    assert!(third.contains("member/control-plane-2"), "{third}");
+    let worker = needs("member/worker-1");
+    assert!(!worker.contains("member/control-plane-2"), "{worker}");
+    let Spec::Member(member) = &of("member/control-plane-2").spec else {
+        panic!()
+    };
+    assert_eq!(member.endpoint, "10.89.0.100:6443");
+    assert_eq!(member.shared, Some("10.89.0.100".parse().unwrap()));
+    assert_eq!(member.planes.len(), 3);
+    assert!(member.sans.contains("10.89.0.100"));
+    // The members of a cluster that has one control plane are as they were before.
+    let one = expand(&quickstart(), &BTreeMap::new()).unwrap();
+    let single = one.iter().filter_map(|one| match &one.spec {
+        Spec::Member(member) => Some(member),
+        _ => None,
+    });
+    assert!(
+        single
+            .into_iter()
+            .all(|one| one.planes.is_empty() && one.shared.is_none())
+    );
+}

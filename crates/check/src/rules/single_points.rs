@@ -1,7 +1,7 @@
 //! S022: What everything counts on is known to be one.
 
 use model::diagnostic::Severity;
-use model::lab::{Endpoint, Overlay, Storage};
+use model::lab::{Distribution, Endpoint, Overlay, Storage};
 use model::name::Name;
 
 use crate::finding::Findings;
@@ -46,12 +46,18 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         }
     }
     for (name, cluster) in &lab.clusters {
-        if let Some(Endpoint::Node(node)) = &cluster.endpoint
-            && lab.control_planes(name).count() > 1
-        {
+        let several = lab.control_planes(name).count() > 1;
+        let by_kubeadm = matches!(cluster.distribution, Distribution::Kubeadm(_));
+        let (node, at) = match &cluster.endpoint {
+            Some(Endpoint::Node(node)) => (Some(node), ".endpoint.node"),
+            // kubeadm's endpoint is then the first one's own address.
+            None if by_kubeadm => (lab.control_planes(name).next().map(|(node, _)| node), ""),
+            _ => (None, ""),
+        };
+        if let (Some(node), true) = (node, several) {
             findings.add(
                 format!("the API of {name} goes with {node}, although there are others"),
-                &[(format!("clusters.{name}.endpoint.node"), "")],
+                &[(format!("clusters.{name}{at}"), "")],
                 "write endpoint: { vip: ADDRESS }, which the control planes hand to each other",
             );
         }
@@ -88,5 +94,18 @@ fn the_only_one_is_found_unless_it_is_accepted() {
         "S199",
         accepts,
         "accepts: [ { code: S022, at: hosts.relay, because: a }, { code: S001, at: hosts, because: b } ]",
+    );
+}
+
+#[test]
+fn several_control_planes_want_an_address_of_their_own() {
+    let several = crate::example::codes("role: worker,", "role: control-plane,");
+    assert!(several.contains(&"S022".to_owned()), "{several:?}");
+    let ha = include_str!("../../../../labs/quickstart-ha/lab.yaml");
+    let of = |text: &str| crate::example::codes_of(text, &crate::Facts::default());
+    assert_eq!(of(ha), [""; 0]);
+    assert_eq!(
+        of(&ha.replace("    endpoint: { vip: 10.89.0.100 }\n", "")),
+        ["S022"]
     );
 }

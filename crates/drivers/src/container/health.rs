@@ -26,18 +26,20 @@ const ASK: &str = r#"ip -o address show dev "$1" 2>&1 | sed 's/^/address /'
 ip -o route show default 2>&1 | sed 's/^/route /'
 ip -o link show dev "$1" 2>&1 | sed 's/^/link /'
 echo "now $(echo | s6-tai64n)"
-for service in containerd kubelet; do
+[ -s /var/lib/kubelet/config.yaml ] && echo configured kubelet
+[ -s /etc/steading/haproxy.cfg ] && echo configured haproxy
+[ -s /etc/steading/keepalived.conf ] && echo configured keepalived
+for service in containerd kubelet haproxy keepalived; do
   echo "service $service $(s6-svstat -o up,updownfor /run/service/$service 2>&1)"
   s6-svdt /run/service/$service 2>/dev/null | sed "s/^/death $service /"
 done
-[ -s /var/lib/kubelet/config.yaml ] && echo configured
-for service in containerd kubelet; do
+for service in containerd kubelet haproxy keepalived; do
   echo "log $service $(grep -E 'level=(error|fatal)|failed to load plugin io.containerd.grpc|^[0-9:. -]*[EF][0-9]{4} |rror:' /var/log/$service/current 2>/dev/null | tail -n 1 | cut -c1-300)"
 done"#;
 /// The last part of that, for one service.
 const LAST_ERROR: &str = r#"grep -E 'level=(error|fatal)|failed to load plugin io.containerd.grpc|^[0-9:. -]*[EF][0-9]{4} |rror:' "/var/log/$1/current" | tail -n 1 | cut -c1-300"#;
 /// The services of a node.
-const SERVICES: [&str; 2] = ["containerd", "kubelet"];
+const SERVICES: [&str; 4] = ["containerd", "kubelet", "haproxy", "keepalived"];
 
 /// Adds to what was observed of a running machine whatever is wrong with it.
 pub(super) fn examine(
@@ -117,7 +119,8 @@ fn link_faults(told: &str, spec: &NodeMachine) -> Vec<(String, Option<String>)> 
 
 /// Whether a service is down, not supervised or dies again and again.
 fn service_fault(told: &str, service: &str) -> Option<String> {
-    if service == "kubelet" && !told.lines().any(|line| line == "configured") {
+    let configured = |line: &str| line.strip_prefix("configured ") == Some(service);
+    if service != "containerd" && !told.lines().any(configured) {
         return None;
     }
     let state = after(told, &format!("service {service} ")).unwrap_or("no answer");
@@ -167,6 +170,8 @@ pub(super) fn start_services(
 ) -> Result<(), driver::DriverError> {
     // A service that the supervisor has not found yet starts anyway.
     let script = r#"for name in containerd kubelet; do s6-svc -u "$1/$name"; done
+[ ! -s /etc/steading/haproxy.cfg ] || s6-svc -u "$1/haproxy"
+[ ! -s /etc/steading/keepalived.conf ] || s6-svc -u "$1/keepalived"
 [ "$2" = false ] || s6-svc -r "$1/kubelet""#;
     let anew = anew.to_string();
     let argv = ["sh", "-c", script, "start", seed::SERVICES, &anew];
@@ -185,7 +190,7 @@ link 2: eth0@if3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state
 now @400000006b01170534ae76f000000000
 service containerd true 120
 service kubelet true 100
-configured
+configured kubelet
 log containerd
 log kubelet
 ";
@@ -244,7 +249,7 @@ log kubelet
     #[test]
     fn a_kubelet_without_configuration_may_be_down() {
         let told = WELL
-            .replace("configured\n", "")
+            .replace("configured kubelet\n", "")
             .replace("kubelet true", "kubelet false");
         assert_eq!(faults(&told), Vec::<String>::new());
     }

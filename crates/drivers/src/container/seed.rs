@@ -105,14 +105,28 @@ fn pod_network(mtu: u16) -> String {
     plugins.to_string()
 }
 
-/// The services of a node, run by s6. Each has a log of its own, kept to a few megabytes.
-const SERVICE: [(&str, &str); 2] = [
+/// The services of a node, run by s6, each with the file without which it is not started: whoever
+/// writes that starts it. Each has a log of its own, kept to a few megabytes.
+const SERVICE: [(&str, Option<&str>, &str); 4] = [
     (
         "containerd",
+        None,
         "exec /usr/bin/containerd --config /etc/containerd/config.toml\n",
     ),
     (
+        "haproxy",
+        Some("/etc/steading/haproxy.cfg"),
+        // As a master with one worker, which a changed configuration is handed to.
+        "exec /usr/sbin/haproxy -W -f /etc/steading/haproxy.cfg\n",
+    ),
+    (
+        "keepalived",
+        Some("/etc/steading/keepalived.conf"),
+        "exec /usr/sbin/keepalived --use-file /etc/steading/keepalived.conf --vrrp --dont-fork --log-console\n",
+    ),
+    (
         "kubelet",
+        None,
         // kubeadm writes both files; until then there is nothing to run.
         "until [ -s /var/lib/kubelet/config.yaml ] && [ -s /var/lib/kubelet/kubeadm-flags.env ]\n\
          do sleep 0.1; done\n\
@@ -126,8 +140,12 @@ const SERVICE: [(&str, &str); 2] = [
 
 /// Writes the services into the supervisor's folder. Called inside the node, before it starts.
 pub(super) fn write_services() -> io::Result<()> {
-    for (name, command) in SERVICE {
+    for (name, needs, command) in SERVICE {
         let folder = Path::new(SERVICES).join(name);
+        if needs.is_some_and(|file| !Path::new(file).exists()) {
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join("down"), "")?;
+        }
         // The services must not carry the machine's tag: only process 1 stands for it.
         let clean = "unset STEADING_LAB_ID STEADING_ADDRESS STEADING_DIGEST\n";
         let run = format!("#!/bin/sh\nexec 2>&1 </dev/null\n{clean}{command}");

@@ -188,9 +188,8 @@ pub(super) fn bake(
         &mut program::silent,
     )?;
     runtime.stop(how)?;
-    for left in [inside, config] {
-        fs::remove_file(&left).map_err(ImageError::io("removing", &left))?;
-    }
+    fs::rename(&inside, archive).map_err(ImageError::io("moving", &inside))?;
+    fs::remove_file(&config).map_err(ImageError::io("removing", &config))?;
     super::cache::remove_tree(&root.join("run/containerd"))
 }
 

@@ -32,6 +32,9 @@ pub(super) struct Record {
 /// between.
 const SPACE: u64 = 1_400_000_000;
 
+/// The container images of a node image, for nodes that run already and are upgraded.
+pub(crate) const ARCHIVE: &str = "images.tar";
+
 /// The folder of an image.
 pub(super) fn folder(images: &Path, image: &NodeImage) -> PathBuf {
     image_folder(images, &Digest::of(image))
@@ -61,7 +64,7 @@ pub(super) fn build(
     if let Some(record) = read_record(&target) {
         return record.lock(lock);
     }
-    let recipe = ImageRecipe::find("kubeadm")?;
+    let recipe = ImageRecipe::find("kubeadm", &image.kubernetes)?;
     let mut artifacts = BTreeMap::new();
     for artifact in &image.artifacts {
         let stored = cache.obtain(&Recipe::find(artifact.name.as_str())?, how)?;
@@ -105,7 +108,7 @@ fn fill(
     program::told(how, "installing the node programs", || {
         rootfs::install_programs(recipe, artifacts, &root)
     })?;
-    let archive = fresh.join("images.tar");
+    let archive = fresh.join(ARCHIVE);
     program::told(how, "packing the container images", || {
         bake::archive(recipe, artifacts, &root, how, &archive)
     })?;

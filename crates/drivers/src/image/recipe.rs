@@ -69,6 +69,9 @@ pub struct ReleaseFile {
 pub struct GoBuild {
     /// The folder of the module.
     pub module: String,
+    /// The file in that folder that says which versions it is built from. Default: `go.mod`.
+    #[serde(default = "go_mod", skip_serializing_if = "is_go_mod")]
+    pub modfile: String,
     /// The package to build.
     pub package: String,
     /// The file to make.
@@ -86,6 +89,33 @@ pub struct GoBuild {
     pub links: BTreeSet<String>,
 }
 
+fn go_mod() -> String {
+    "go.mod".to_owned()
+}
+
+fn is_go_mod(file: &String) -> bool {
+    *file == go_mod()
+}
+
+impl GoBuild {
+    /// Whether a file below `node/` decides what comes out.
+    fn reads(&self, path: &str) -> bool {
+        let inside = match self.module.as_str() {
+            "." => Some(path),
+            module => path
+                .strip_prefix(module)
+                .and_then(|rest| rest.strip_prefix('/')),
+        };
+        let sums = self.modfile.replace(".mod", ".sum");
+        inside.is_some_and(|file| {
+            let own = self.package.strip_prefix("./");
+            file == self.modfile
+                || file == sums
+                || own.is_some_and(|folder| file.starts_with(&format!("{folder}/")))
+        })
+    }
+}
+
 /// A build of one C file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +130,9 @@ pub struct CBuild {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecipe {
+    /// The Kubernetes versions that there is one for, each with the words that stand for what it
+    /// brings: `{programs}` in the rest of the recipe is its `programs`.
+    pub versions: BTreeMap<String, BTreeMap<String, String>>,
     /// The Debian release.
     pub debian: String,
     /// Raised when the way of building changes.
@@ -145,22 +178,48 @@ impl Recipe {
     /// The digest of all that decides what comes out: the recipe, and the sources if it is built.
     #[must_use]
     pub fn digest(&self, arch: Arch) -> Digest {
-        let mut sources = BTreeMap::new();
-        let built = |source: &Source| matches!(source, Source::Go(_) | Source::C(_));
-        if self.sources.iter().any(built) {
-            collect(&NODE, &mut sources);
-        }
-        Digest::of(&(self, arch, sources))
+        let mut files = BTreeMap::new();
+        collect(&NODE, &mut files);
+        files.retain(|path, _| {
+            self.sources.iter().any(|source| match source {
+                Source::Release(_) => false,
+                Source::Go(build) => build.reads(path),
+                Source::C(build) => build.file == *path,
+            })
+        });
+        Digest::of(&(self, arch, files))
     }
 }
 
 impl ImageRecipe {
-    /// The image recipe of that name.
+    /// The image recipe of that name, for a version of Kubernetes.
     ///
     /// # Errors
     /// [`ImageError::UnknownRecipe`], [`ImageError::BadRecipe`].
-    pub fn find(name: &str) -> Result<Self, ImageError> {
-        read(&IMAGES, name)
+    pub fn find(name: &str, kubernetes: &str) -> Result<Self, ImageError> {
+        let mut recipe: Self = read(&IMAGES, name)?;
+        let unknown = || ImageError::UnknownRecipe(format!("{name} {kubernetes}"));
+        let words = recipe.versions.get(kubernetes).ok_or_else(unknown)?.clone();
+        let put = |text: &mut String| {
+            *text = text.replace("{kubernetes}", kubernetes);
+            for (word, value) in &words {
+                *text = text.replace(&format!("{{{word}}}"), value);
+            }
+        };
+        for image in &mut recipe.images {
+            put(&mut image.name);
+            put(&mut image.artifact);
+        }
+        recipe.images.dedup_by(|one, other| one.name == other.name);
+        recipe.programs = recipe
+            .programs
+            .into_iter()
+            .map(|(mut artifact, programs)| {
+                put(&mut artifact);
+                (artifact, programs)
+            })
+            .collect();
+        Ok(recipe)
     }
 }
 
@@ -221,17 +280,49 @@ mod tests {
         }
         for file in IMAGES.files() {
             let name = file.path().file_stem().unwrap().to_str().unwrap();
-            let image = ImageRecipe::find(name).unwrap();
-            for baked in &image.images {
-                assert!(
-                    files[&baked.artifact].contains(&baked.program),
-                    "{}",
-                    baked.name
-                );
-            }
-            for (artifact, programs) in &image.programs {
-                assert!(programs.is_subset(&files[artifact]), "{artifact}");
+            let versions = read::<ImageRecipe>(&IMAGES, name).unwrap().versions;
+            for version in versions.keys() {
+                let image = ImageRecipe::find(name, version).unwrap();
+                for baked in &image.images {
+                    assert!(
+                        files[&baked.artifact].contains(&baked.program),
+                        "{}",
+                        baked.name
+                    );
+                }
+                for (artifact, programs) in &image.programs {
+                    assert!(programs.is_subset(&files[artifact]), "{artifact}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn another_programs_sources_do_not_count() {
+        let build = |name: &str| match Recipe::find(name).unwrap().sources.pop() {
+            Some(Source::Go(build)) => build,
+            _ => panic!("{name} is not built"),
+        };
+        let (new, old) = (build("node-programs"), build("node-programs-1-35"));
+        for (path, by_new, by_old) in [
+            ("programs/main.go", true, true),
+            ("go.mod", true, false),
+            ("go.sum", true, false),
+            ("kubernetes-1.35.mod", false, true),
+            ("kubernetes-1.35.sum", false, true),
+            ("netcheck/main.go", false, false),
+            ("flannel/go.mod", false, false),
+        ] {
+            assert_eq!(
+                (new.reads(path), old.reads(path)),
+                (by_new, by_old),
+                "{path}"
+            );
+        }
+        assert!(build("flannel").reads("flannel/go.sum"));
+        // A name in the table would be a source that nobody reads.
+        let mut files = BTreeMap::new();
+        collect(&NODE, &mut files);
+        assert!(files.contains_key("kubernetes-1.35.mod"));
     }
 }

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use driver::DriverError;
 
+use super::endpoint;
+
 /// Where containerd listens in a node.
 const CRI_SOCKET: &str = "unix:///run/containerd/containerd.sock";
 
@@ -66,6 +68,11 @@ impl NodeConfig<'_> {
             "localAPIEndpoint": self.local_endpoint()?,
             "skipPhases": SKIPPED_PHASES,
         });
+        let mut api_server = json!({ "certSANs": self.sans() });
+        if member.shared.is_some() {
+            // The balancer listens on the shared address at the same port.
+            api_server["extraArgs"] = json!([{ "name": "permit-port-sharing", "value": "true" }]);
+        }
         let cluster = json!({
             "apiVersion": "kubeadm.k8s.io/v1beta4",
             "kind": "ClusterConfiguration",
@@ -80,7 +87,7 @@ impl NodeConfig<'_> {
                 "serviceSubnet": member.services.to_string(),
                 "dnsDomain": member.domain,
             },
-            "apiServer": { "certSANs": self.sans() },
+            "apiServer": api_server,
             "controllerManager": { "extraArgs": CONTROLLER_MANAGER.map(|(name, value)| {
                 json!({ "name": name, "value": value })
             }) },
@@ -120,8 +127,20 @@ impl NodeConfig<'_> {
             "imagePullPolicy": "IfNotPresent",
             "taints": taints(&self.member.taints),
             "kubeletExtraArgs": arguments,
-            "ignorePreflightErrors": if self.repeated { &["all"] } else { &IGNORED_CHECKS[..] },
+            "ignorePreflightErrors": self.ignored(),
         })
+    }
+
+    fn ignored(&self) -> Vec<String> {
+        if self.repeated {
+            return vec!["all".to_owned()];
+        }
+        let mut checks = IGNORED_CHECKS.map(str::to_owned).to_vec();
+        if self.member.shared.is_some() {
+            // The balancer listens there already, on the shared address.
+            checks.push(format!("Port-{}", endpoint::port(self.member)));
+        }
+        checks
     }
 
     fn local_endpoint(&self) -> Result<Value, DriverError> {
@@ -258,6 +277,8 @@ pub(crate) mod tests {
             first,
             address: "10.88.0.11".parse().unwrap(),
             endpoint: "10.88.0.11:6443".to_owned(),
+            shared: None,
+            planes: std::collections::BTreeMap::new(),
             kubernetes: "1.36.3".to_owned(),
             pods: "10.244.0.0/16".parse().unwrap(),
             services: "10.96.0.0/16".parse().unwrap(),

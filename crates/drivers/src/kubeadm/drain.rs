@@ -9,7 +9,7 @@ use model::resource::Member;
 use serde_json::{Value, json};
 
 use super::member::delete_node;
-use super::{Kubeadm, etcd, node_object};
+use super::{Kubeadm, endpoint, etcd, node_object};
 use crate::kube::client::{ApiError, Cluster, Request};
 use crate::kube::object::{LAB, items, lab_of, segment, text};
 use crate::kube::readiness::condition;
@@ -34,8 +34,10 @@ pub(super) fn leave(
             None
         }
     };
-    // With the first control plane the cluster itself goes: its pods have nowhere to move to.
-    let cluster = cluster.filter(|_| !member.first);
+    // With the last control plane the cluster itself goes: its pods have nowhere to move to.
+    let plane = member.role == Role::ControlPlane;
+    let last = |cluster: &std::sync::Arc<Cluster>| plane && etcd::alone(cluster, name);
+    let cluster = cluster.filter(|cluster| !last(cluster));
     if let Some(cluster) = &cluster {
         drain(cluster, name, context)?;
     }
@@ -44,15 +46,18 @@ pub(super) fn leave(
     if let Ok(remains) = inside.remains() {
         // First: what is half taken back must not look whole.
         inside.remove_marker()?;
+        if plane {
+            endpoint::withdraw(inside)?;
+        }
         if remains.begun {
             context.doing("taking back what kubeadm did");
             // A further control plane leaves etcd by this, which asks for its Node.
-            inside.reset(member.role == Role::ControlPlane && !member.first)?;
+            inside.reset(plane && cluster.is_some())?;
         }
     }
     if let Some(cluster) = &cluster {
-        if member.role == Role::ControlPlane {
-            etcd::forget(driver, cluster, name, context)?;
+        if plane {
+            etcd::forget(driver, cluster, (name, member.address), context)?;
         }
         context.doing("deleting the Node object");
         delete_node(cluster, name)?;

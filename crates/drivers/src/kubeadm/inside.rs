@@ -73,9 +73,7 @@ pub(crate) struct Inside<'a> {
 impl Inside<'_> {
     /// The marker, if the node was completed.
     pub(crate) fn marker(&self) -> Result<Option<Marker>, DriverError> {
-        let content = self
-            .machines
-            .read(self.scope, self.node, Path::new(MARKER))?;
+        let content = self.read(MARKER)?;
         // A marker that cannot be read is none: it is written whole or not at all.
         Ok(content.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
@@ -89,6 +87,11 @@ impl Inside<'_> {
 
     pub(crate) fn remove_marker(&self) -> Result<(), DriverError> {
         self.must(&["rm", "-f", MARKER], SHORT)
+    }
+
+    /// Reads a file; `None` if there is none.
+    pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, DriverError> {
+        self.machines.read(self.scope, self.node, Path::new(path))
     }
 
     /// Writes a file.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver::{DriverError, ErrorKind, Poll, StepContext};
+use driver::{DriverError, Poll, StepContext};
 use jiff::Timestamp;
 use model::digest::Digest;
 use model::lab::Role;
@@ -16,7 +16,7 @@ use super::Kubeadm;
 use super::config::{DISCOVERY, NodeConfig, discovery};
 use super::inside::{Inside, Marker, Remains};
 use super::pki::ClusterIdentity;
-use super::{etcd, node_object, roles, run};
+use super::{endpoint, etcd, node_object, roles, run};
 use crate::kube::client::{Cluster, Request};
 use crate::kube::readiness::condition;
 
@@ -58,6 +58,11 @@ impl Joining<'_> {
         }
         self.await_runtime()?;
         let marker = inside.marker()?;
+        let plane = self.member.role == Role::ControlPlane;
+        if plane {
+            // Before kubeadm, which asks for the address from its first phases on.
+            endpoint::share(inside, self.member)?;
+        }
         let cluster = if self.member.first {
             self.found(&identity, marker.as_ref(), remains)?
         } else {
@@ -66,6 +71,10 @@ impl Joining<'_> {
         self.context.check_interrupted()?;
         self.await_registered(&cluster)?;
         self.await_heartbeat(&cluster)?;
+        if plane {
+            // A node may be ready whose etcd is not: no other may be touched before.
+            etcd::await_voting(inside, self.context)?;
+        }
         self.context.doing("setting labels and taints");
         // The Node changes all the time: kubelet and controllers write to it, too.
         self.retry(|| {
@@ -119,21 +128,16 @@ impl Joining<'_> {
                 self.renew_certificate(identity)?;
             }
             let cluster = self.await_api()?;
+            if marker.member.sans != self.member.sans {
+                self.tell_names()?;
+            }
             self.reregister(&cluster)?;
             roles::grant(&cluster, self.context.scope)?;
             return Ok(cluster);
         }
-        if !remains.begun && self.alive() {
+        if self.lives_elsewhere()? {
             // kubeadm init would make a second cluster of the same name beside it.
-            return Err(
-                DriverError::new(format!("making cluster {}", self.member.cluster))
-                    .kind(ErrorKind::Refused)
-                    .caused_by("it lives on its other control planes, and this node is not in it")
-                    .hint(
-                        "rebuilding the first of several control planes comes in a later release; \
-                     take the cluster down and up again, or declare another one first",
-                    ),
-            );
+            return self.join(identity, None, remains);
         }
         // Begun but not marked. A cluster that answers is finished, not destroyed: kubeadm repeats
         // its phases on it. One that does not answer was never complete.
@@ -148,6 +152,7 @@ impl Joining<'_> {
             ..self.config()
         };
         inside.write(CONFIG, config.init()?.as_bytes(), 0o600)?;
+        endpoint::await_held(inside, self.member, self.context)?;
         run::kubeadm(inside, "init", &["--config", CONFIG], self.context)?;
         let cluster = self.await_api()?;
         roles::grant(&cluster, self.context.scope)?;
@@ -164,13 +169,18 @@ impl Joining<'_> {
         let inside = self.inside();
         let cluster = self.await_api()?;
         let node = self.node(&cluster)?;
-        if remains.kubelet && node.is_some() && (marker.is_some() || self.kubelet_well()) {
+        let plane = self.member.role == Role::ControlPlane;
+        let joined = marker.is_some() || (!plane && self.kubelet_well());
+        if remains.kubelet && node.is_some() && joined {
             inside.kubelet("-u")?;
+            if plane && marker.is_some_and(|marker| marker.member.sans != self.member.sans) {
+                self.renew_certificate(identity)?;
+            }
             return Ok(cluster);
         }
         if remains.begun {
             self.context.doing("taking back an earlier kubeadm join");
-            inside.reset(self.member.role == Role::ControlPlane && marker.is_some())?;
+            inside.reset(plane && marker.is_some())?;
         }
         if node.is_some() {
             // kubeadm refuses a name that is taken; this one is ours and its kubelet is gone.
@@ -178,8 +188,9 @@ impl Joining<'_> {
                 .doing("deleting the Node object of the lost node");
             delete_node(&cluster, self.name)?;
         }
-        if self.member.role == Role::ControlPlane {
-            etcd::forget(self.driver, &cluster, self.name, self.context)?;
+        if plane {
+            let lost = (self.name, self.member.address);
+            etcd::forget(self.driver, &cluster, lost, self.context)?;
             self.write_identity(identity)?;
         }
         let client = identity.ca.client(
@@ -230,6 +241,34 @@ impl Joining<'_> {
             ],
             limit,
         )
+    }
+
+    /// Has the cluster know the certificate's names, for control planes that join later.
+    fn tell_names(&self) -> Result<(), DriverError> {
+        let words = ["kubeadm", "init", "phase", "upload-config", "kubeadm"];
+        let mut argv = words.to_vec();
+        argv.extend(["--config", CONFIG]);
+        self.inside().must(&argv, Duration::from_secs(30))
+    }
+
+    /// Whether the cluster lives on another of its control planes, by what lies on their machines:
+    /// an API server that does not answer now says nothing.
+    fn lives_elsewhere(&self) -> Result<bool, DriverError> {
+        for plane in self.member.planes.keys().filter(|name| *name != self.name) {
+            let inside = self.driver.inside(self.context.scope, plane);
+            let remains = inside.remains().map_err(|error| {
+                DriverError::new(format!("making cluster {}", self.member.cluster)).caused_by(
+                    format!(
+                        "whether it lives on {plane} cannot be told: {}",
+                        error.chain().join(": ")
+                    ),
+                )
+            })?;
+            if remains.kubelet && remains.control_plane {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Waits for the container runtime, which kubeadm does not.
@@ -292,7 +331,8 @@ impl Joining<'_> {
             if !error.passing() {
                 return Err(error.during(format!("asking {what}")));
             }
-            let slow = self.member.first && start.elapsed() > Duration::from_secs(8);
+            let plane = self.member.role == Role::ControlPlane;
+            let slow = plane && start.elapsed() > Duration::from_secs(8);
             let why = slow.then(|| self.inside().kubelet_error()).flatten();
             Ok(Poll::Pending(match why {
                 Some(line) => format!("{error}; kubelet's last error: {line}"),

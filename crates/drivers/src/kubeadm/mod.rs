@@ -16,6 +16,7 @@
 
 pub(crate) mod config;
 mod drain;
+mod endpoint;
 mod etcd;
 mod inside;
 mod member;

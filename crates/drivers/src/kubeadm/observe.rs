@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use driver::{DriverError, Scope};
 use model::inventory::{Observed, Remedy};
+use model::lab::Role;
 use model::name::Name;
 use model::resource::{Address, Kind, Member, Resource, Spec};
 use serde_json::Value;
 
 use super::inside::{Inside, Marker};
-use super::{Kubeadm, node_object};
+use super::{Kubeadm, etcd, node_object};
 use crate::kube::object::{lab_of, text};
 use crate::kube::readiness::condition;
 
@@ -114,21 +115,24 @@ fn look(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> 
         member: old,
         ..
     } = marker;
-    let observed = Observed::ours(Some(digest), Some(Spec::Member(old)))
+    let mut observed = Observed::ours(Some(digest), Some(Spec::Member(old)))
         .fact("generation", generation.0.to_string());
+    if member.role == Role::ControlPlane {
+        match etcd::part(inside) {
+            Ok(part) => observed = observed.fact("etcd", part.word()),
+            Err(why) if matches!(nodes, Nodes::Known(_)) => {
+                observed = observed.fault("its etcd is not well", Some(why), Remedy::Repair);
+            }
+            // The API server does not answer, of which this is the cause or not; told below.
+            Err(_) => {}
+        }
+    }
     Some(match nodes {
         Nodes::Never => observed,
         Nodes::Silent(why) => {
-            let cause = if member.first {
-                inside.kubelet_error()
-            } else {
-                None
-            };
-            let remedy = if member.first {
-                Remedy::Repair
-            } else {
-                Remedy::Wait
-            };
+            let plane = member.role == Role::ControlPlane;
+            let cause = plane.then(|| inside.kubelet_error()).flatten();
+            let remedy = if plane { Remedy::Repair } else { Remedy::Wait };
             observed.fault(
                 "the API server does not answer",
                 Some(cause.unwrap_or_else(|| why.clone())),

@@ -191,6 +191,7 @@ impl Lab {
                 target: ForwardTarget::Api {
                     cluster: "main".parse().unwrap(),
                     control_planes,
+                    shared: None,
                     port: 6443,
                 },
             }),

@@ -153,6 +153,13 @@ pub struct Member {
     pub address: IpAddr,
     /// The cluster's API endpoint, `host:port`.
     pub endpoint: String,
+    /// The address that this control plane holds in turn with the others; without one, the
+    /// endpoint is a control plane's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<IpAddr>,
+    /// For a control plane that is not alone: all of them, with their own addresses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub planes: BTreeMap<Name, IpAddr>,
     /// The Kubernetes version, without `v`.
     pub kubernetes: String,
     /// The address range of pods.
@@ -193,6 +200,9 @@ pub enum ForwardTarget {
         cluster: Name,
         /// The control planes.
         control_planes: BTreeSet<Name>,
+        /// The address that they hold in turn; asked first, each of them after it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shared: Option<IpAddr>,
         /// The API server's port.
         port: u16,
     },

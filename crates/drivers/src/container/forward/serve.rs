@@ -109,7 +109,8 @@ impl Way {
             for (node, pid) in self.nodes() {
                 let (way, sender) = (Arc::clone(self), sender.clone());
                 // One that comes too late finds nobody to take it, and is closed.
-                spawn(move || drop(sender.send(way.through(pid, round > 0).map(|s| (s, node)))));
+                let again = round > 0;
+                spawn(move || drop(sender.send(way.through(pid, again).map(|s| (s, node)))));
                 if let Ok(Some(found)) = results.recv_timeout(HEAD_START) {
                     return Some(self.found(found));
                 }
@@ -155,19 +156,23 @@ impl Way {
 
     /// Connects from inside the network namespace of a process, which the calling thread enters
     /// for good: only a thread can enter one alone.
-    fn through(&self, pid: i32, ask: bool) -> Option<TcpStream> {
+    fn through(&self, pid: i32, again: bool) -> Option<TcpStream> {
         enter(pid)?;
-        let target = self.target_address(ask)?;
+        let target = self.target_address(again)?;
         TcpStream::connect_timeout(&target, CONNECT_LIMIT).ok()
     }
 
-    /// Where to connect to. `ask`: what is known already did not serve.
-    fn target_address(&self, ask: bool) -> Option<SocketAddr> {
+    /// Where to connect to. `again`: the first way did not serve.
+    fn target_address(&self, again: bool) -> Option<SocketAddr> {
         let (ip, port) = match &self.target {
-            ForwardTarget::Api { port, .. } => (Ipv4Addr::LOCALHOST, *port),
+            ForwardTarget::Api { shared, port, .. } => {
+                let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
+                let ip = shared.filter(|_| !again).unwrap_or(own);
+                return Some(SocketAddr::new(ip, *port));
+            }
             ForwardTarget::Service { port, .. } => {
                 let known = *self.known();
-                let ip = if ask || known.is_none() {
+                let ip = if again || known.is_none() {
                     self.ask().or(known)?
                 } else {
                     known?

@@ -35,6 +35,7 @@ pub(in crate::image) fn go(
         "-trimpath".to_owned(),
         "-mod=readonly".to_owned(),
         "-buildvcs=false".to_owned(),
+        format!("-modfile={}", build.modfile),
         format!("-ldflags={}", build.ldflags),
     ];
     argv.extend(build.tags.iter().map(|tags| format!("-tags={tags}")));
