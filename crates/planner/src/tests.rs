@@ -69,6 +69,8 @@ fn member(first: bool) -> Member {
         first,
         address: "10.0.0.11".parse().unwrap(),
         endpoint: "10.0.0.11:6443".to_owned(),
+        shared: None,
+        planes: BTreeMap::new(),
         kubernetes: "1.36.3".to_owned(),
         pods: "10.244.0.0/16".parse().unwrap(),
         services: "10.96.0.0/16".parse().unwrap(),
