@@ -16,7 +16,7 @@ use crate::places;
 pub(super) enum Asked {
     /// Of this machine.
     Here {
-        machine: Machine,
+        machine: Box<Machine>,
         /// What is known of KVM, in a sentence.
         kvm: String,
     },
@@ -63,7 +63,10 @@ pub(super) fn here() -> anyhow::Result<Asked> {
     let machine = probed::read(&text).context("looking at this machine")?;
     let kvm = kvm(machine.arch);
     tell(&format!("  {kvm}"));
-    Ok(Asked::Here { machine, kvm })
+    Ok(Asked::Here {
+        machine: Box::new(machine),
+        kvm,
+    })
 }
 
 /// What a trial found of KVM, in a sentence.
