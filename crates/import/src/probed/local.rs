@@ -182,7 +182,7 @@ fn place_nodes(draft: &mut Draft, here: &Name, sizes: Sizes, (cpu, range): (u32,
         }
     }
     draft.derived(format!(
-        "{} nodes, each a container machine on {here}",
+        "nodes: {}, each a container machine on {here}",
         sizes.machines()
     ));
 }

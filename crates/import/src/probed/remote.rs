@@ -127,7 +127,7 @@ fn place_nodes(draft: &mut Draft, hosts: &[Found], wanted: &Wanted) -> usize {
         }
     }
     draft.derived(format!(
-        "{} nodes, each the host of its name",
+        "nodes: {}, each the host of its name",
         draft.lab.nodes.len()
     ));
     draft.lab.nodes.len()
