@@ -61,3 +61,20 @@ install_packages() {
   # shellcheck disable=SC2086 # one word each
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >&2
 }
+
+# What only ./test needs: a real SSH server for `steading init --from`. Only its program is wanted,
+# so it is neither started nor will it be at the next boot.
+install_test_packages() {
+  [ -x /usr/sbin/sshd ] && return
+  local policy=/usr/sbin/policy-rc.d own=
+  if [ ! -e "$policy" ]; then
+    own=1
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+  say "installing the Debian package openssh-server, without starting it"
+  as_root apt-get update -q >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends openssh-server >&2
+  [ -z "$own" ] || as_root rm -f "$policy"
+  [ ! -d /run/systemd/system ] || as_root systemctl disable ssh.service ssh.socket >&2 || true
+}

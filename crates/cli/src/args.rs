@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
+use model::name::Name;
+use model::quantity::Bytes;
 
 /// Your whole homelab from one file: declared, proven, running, and kept running.
 #[derive(Debug, Parser)]
@@ -12,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     propagate_version = true,
     max_term_width = 100,
     after_help = "Examples:\n  \
+        steading init homelab                 write a first lab file for this machine\n  \
         steading check labs/quickstart        find what is wrong in a lab file\n  \
         steading plan labs/quickstart         what would be done, and why\n  \
         steading up labs/quickstart           do it\n  \
@@ -61,6 +65,15 @@ impl AnyFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a first lab file, for this machine or for others that are asked over SSH
+    #[command(after_help = "Examples:\n  \
+        steading init homelab                    look at this machine, ask little, write homelab/lab.yaml\n  \
+        steading init homelab --yes --workers 1  ask nothing\n  \
+        steading init homelab --from nuc1:root@10.0.0.11 nas:me@nas.home:2222\n\n\
+        Whether virtual machines run at full speed here is found by starting a tiny one. Other\n\
+        machines are asked by the program ssh with your own configuration of it, and only read.\n\
+        Those that do not answer are noted in the file, and the exit code is 1.")]
+    Init(InitArgs),
     /// Find everything that is wrong in a lab file, each with its place
     #[command(after_help = "Examples:\n  \
         steading check labs/quickstart                  what is wrong, and what to write instead\n  \
@@ -239,6 +252,55 @@ pub(crate) struct Sources {
     /// A folder to take artifacts from before anything is downloaded or built
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder that lab.yaml is written into; it is made where there is none
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// The lab's name. Default: the folder's
+    #[arg(long)]
+    pub(crate) name: Option<Name>,
+    /// Machines to ask over SSH instead of this one
+    #[arg(long, value_name = "[NAME:]USER@HOST[:PORT]", num_args = 1..)]
+    pub(crate) from: Vec<String>,
+    /// Another configuration file for ssh than your own
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) ssh_config: Option<PathBuf>,
+    /// How many control planes. Default: 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_CONTROL_PLANES)))]
+    pub(crate) control_planes: Option<u8>,
+    /// How many workers. Default: 2 where this machine has room, or all machines that are asked
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=i64::from(MOST_WORKERS)))]
+    pub(crate) workers: Option<u8>,
+    /// The processor threads of each node on this machine. Default: 2
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) cpu: Option<u32>,
+    /// The memory of each node on this machine. Default: 2Gi where there is room
+    #[arg(long, value_name = "SIZE", conflicts_with = "from")]
+    pub(crate) memory: Option<Bytes>,
+    /// The version of Kubernetes. Default: the newest that there is
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kubernetes: Option<String>,
+    /// Whether there is a first app, podinfo. Default: yes
+    #[arg(long, value_enum, value_name = "YES|NO")]
+    pub(crate) app: Option<YesNo>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Write a new lab file although there is one; that is kept beside it
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// An answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum YesNo {
+    /// It is wanted.
+    Yes,
+    /// It is not.
+    No,
 }
 
 #[derive(Debug, Args)]

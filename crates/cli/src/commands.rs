@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod import;
+pub(crate) mod init;
 pub(crate) mod inside;
 pub(crate) mod internal;
 pub(crate) mod plan;

@@ -48,6 +48,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             derived: true,
         } => commands::explain::derived(what.as_deref().unwrap_or("."), format),
         Command::Explain { what, .. } => commands::explain::run(what.as_deref(), format),
+        Command::Init(arguments) => commands::init::run(&arguments, format),
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Plan(arguments) => commands::plan::run(&arguments, format),
         Command::Up(arguments) => commands::up::run(&arguments, format),

@@ -1,5 +1,6 @@
 //! Where things are on this machine: the only place that reads the environment for it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -60,4 +61,9 @@ pub(crate) fn host_paths(artifacts: Option<&Path>) -> anyhow::Result<HostPaths> 
 /// The age identity that opens the user's secrets.
 pub(crate) fn identity() -> anyhow::Result<PathBuf> {
     Ok(xdg("XDG_CONFIG_HOME", ".config")?.join("steading/identity.txt"))
+}
+
+/// The folders in which programs are looked for.
+pub(crate) fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
 }

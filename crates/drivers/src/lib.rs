@@ -1,11 +1,14 @@
 //! What Steading drives, one module per target.
 
+mod bounded;
 mod contained;
 pub mod container;
 mod durable;
 pub mod image;
 pub mod kube;
 pub mod kubeadm;
+pub mod kvm;
+pub mod probe;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Labs out of what others wrote down.
+//! Labs out of what others wrote down, and out of what machines tell of themselves ([`probed`]).
 //!
 //! Each import takes texts and gives a [`Lab`] with a [`Report`]: what it took over, what it
 //! derived, and what has no place in a lab. Nothing is dropped silently: what has no place is kept
@@ -22,17 +22,17 @@ mod names;
 mod networks;
 mod nixos;
 mod patch_facts;
+pub mod probed;
 mod secrecy;
 mod talhelper;
 mod talos;
 mod terraform;
+mod text;
 mod yaml;
 
 use std::collections::BTreeMap;
 
 use model::lab::Lab;
-use model::source::Source;
-use serde_json::Value;
 
 pub use error::ImportError;
 
@@ -69,51 +69,7 @@ impl Imported {
             "# Imported by Steading from {from}.\n\
              # Read it before you use it: what has no place in a lab stands under notes.\n"
         );
-        let lab = serde_json::to_value(&self.lab).map_err(|_| ImportError::TooMuch)?;
-        let lab = visible(lab);
-        let meant: Lab = serde_json::from_value(lab.clone()).map_err(|_| ImportError::TooMuch)?;
-        let text = header + &yaml::write(&lab);
-        let source = Source {
-            name: "lab.yaml".to_owned(),
-            text,
-        };
-        let reading = model::read::read(std::slice::from_ref(&source));
-        // What was written must be what is read: a lab file that says something else is worse
-        // than none.
-        if reading.diagnostics.is_empty() && reading.lab.as_ref() == Some(&meant) {
-            Ok(source.text)
-        } else {
-            Err(ImportError::TooMuch)
-        }
-    }
-}
-
-/// The same with every character that a lab file does not hold written out, as `\u{7}`.
-fn visible(value: Value) -> Value {
-    let text = |text: String| {
-        let held = |c: char| {
-            !c.is_control() && c != char::REPLACEMENT_CHARACTER || matches!(c, '\n' | '\t')
-        };
-        if text.chars().all(held) {
-            return text;
-        }
-        let escaped = |c: char| {
-            if held(c) {
-                c.to_string()
-            } else {
-                c.escape_unicode().to_string()
-            }
-        };
-        text.chars().map(escaped).collect()
-    };
-    match value {
-        Value::String(found) => Value::String(text(found)),
-        Value::Array(items) => items.into_iter().map(visible).collect(),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (text(name), visible(value)))
-            .collect(),
-        other => other,
+        text::of(&self.lab, &header, &text::Style::default())
     }
 }
 

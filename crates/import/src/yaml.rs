@@ -1,6 +1,7 @@
 //! Lab files as a person would write them: known fields in their usual order, small maps on one
 //! line, long texts as blocks. Everything that YAML could take for something else is quoted.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::read::SECTIONS;
@@ -39,11 +40,60 @@ const ORDER: [&str; 26] = [
 /// A map on one line is at most so long.
 const LINE: usize = 100;
 
+/// Comments above fields, by the fields' paths: `clusters.main.pods`. Fields inside lists have none.
+pub(crate) type Comments = BTreeMap<String, String>;
+
+/// Comments as they are seen from a field.
+struct Seen<'a> {
+    all: &'a Comments,
+    path: String,
+}
+
+impl Seen<'_> {
+    fn from(&self, key: &str) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self {
+            all: self.all,
+            path: format!("{}{dot}{key}", self.path),
+        }
+    }
+
+    /// Whether a field below has one, so that it needs a line of its own.
+    fn are_below(&self) -> bool {
+        let below = |path: &String| {
+            let rest = path.strip_prefix(&self.path);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.all.keys().any(below)
+    }
+
+    fn write(&self, out: &mut String, depth: usize) {
+        let lines = self.all.get(&self.path).map(|text| text.lines());
+        for line in lines.into_iter().flatten() {
+            // What a comment holds must not end it.
+            let line: String = line
+                .chars()
+                .map(|c| if is_printable(c) { c } else { ' ' })
+                .collect();
+            let _ = writeln!(out, "{}# {}", indent(depth), line.trim());
+        }
+    }
+}
+
 /// A value as YAML.
 pub(crate) fn write(value: &Value) -> String {
+    write_with(value, &Comments::new())
+}
+
+/// A value as YAML, with comments.
+pub(crate) fn write_with(value: &Value, comments: &Comments) -> String {
     let mut out = String::new();
+    let seen = Seen {
+        all: comments,
+        path: String::new(),
+    };
     match value {
-        Value::Object(map) if !map.is_empty() => block_map(&mut out, map, 0),
+        Value::Object(map) if !map.is_empty() => block_map(&mut out, map, 0, &seen),
         Value::Array(items) if !items.is_empty() => block_list(&mut out, items, 0),
         value => {
             out.push_str(&flow(value));
@@ -53,18 +103,25 @@ pub(crate) fn write(value: &Value) -> String {
     out
 }
 
-fn block_map(out: &mut String, map: &Map<String, Value>, depth: usize) {
+fn block_map(out: &mut String, map: &Map<String, Value>, depth: usize, seen: &Seen<'_>) {
     for (key, value) in ordered(map) {
         let top = depth == 0 && map.contains_key("lab");
         if top && !out.is_empty() && value.is_object() {
             out.push('\n');
         }
+        let seen = seen.from(key);
+        seen.write(out, depth);
         let _ = write!(out, "{}{}:", indent(depth), name(key));
-        after(out, value, depth, top);
+        after(out, value, depth, top, &seen);
     }
 }
 
 fn block_list(out: &mut String, items: &[Value], depth: usize) {
+    let none = Comments::new();
+    let seen = Seen {
+        all: &none,
+        path: String::new(),
+    };
     for item in items {
         if let Value::Object(map) = item
             && !map.is_empty()
@@ -72,28 +129,28 @@ fn block_list(out: &mut String, items: &[Value], depth: usize) {
         {
             // The first field stands behind the dash.
             let mut inner = String::new();
-            block_map(&mut inner, map, depth + 1);
+            block_map(&mut inner, map, depth + 1, &seen);
             let first = inner.trim_start();
             let _ = write!(out, "{}- {first}", indent(depth));
             continue;
         }
         let _ = write!(out, "{}-", indent(depth));
-        after(out, item, depth, false);
+        after(out, item, depth, false, &seen);
     }
 }
 
 /// A value behind `key:` or `-`.
-fn after(out: &mut String, value: &Value, depth: usize, section: bool) {
+fn after(out: &mut String, value: &Value, depth: usize, section: bool, seen: &Seen<'_>) {
     let room = LINE.saturating_sub(2 * depth);
     match value {
         Value::String(text) if is_block(text) => block_text(out, text, depth + 1),
         Value::Object(map) if !map.is_empty() => match short(value, room) {
-            Some(line) if !section => {
+            Some(line) if !section && !seen.are_below() => {
                 let _ = writeln!(out, " {line}");
             }
             _ => {
                 out.push('\n');
-                block_map(out, map, depth + 1);
+                block_map(out, map, depth + 1, seen);
             }
         },
         Value::Array(items) if !items.is_empty() => match short(value, room) {

@@ -54,6 +54,21 @@ pub fn load(path: &Path) -> Result<LabFolder, StoreError> {
 }
 
 fn parts(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let files = lab_files(folder)?;
+    if files.is_empty() {
+        return Err(StoreError::bad(
+            folder,
+            "there is no lab file (lab.yaml) here",
+        ));
+    }
+    Ok(files)
+}
+
+/// The files of a folder that a lab in it is made of: its top-level `*.yaml` and `*.yml`.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn lab_files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .map_err(StoreError::io("reading", folder))?
         .flatten()
@@ -62,12 +77,6 @@ fn parts(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
         .collect();
     // The file of the lab's name first: it is the one that messages begin with.
     files.sort_by_key(|path| (!path.ends_with("lab.yaml"), path.clone()));
-    if files.is_empty() {
-        return Err(StoreError::bad(
-            folder,
-            "there is no lab file (lab.yaml) here",
-        ));
-    }
     Ok(files)
 }
 

@@ -8,6 +8,7 @@
 //! Every file is whole or not there: a temporary file, its content on disk, renamed, and the
 //! rename on disk.
 
+mod create;
 mod durable;
 mod error;
 mod journal;
@@ -18,9 +19,10 @@ mod secrets;
 mod state;
 mod surroundings;
 
+pub use create::create;
 pub use error::StoreError;
 pub use journal::Journal;
-pub use lab_folder::{LabFolder, files_below, load};
+pub use lab_folder::{LabFolder, files_below, lab_files, load};
 pub use lock::{Holder, Lock};
 pub use replace::replace;
 pub use secrets::{Secret, Secrets};
