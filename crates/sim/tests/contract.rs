@@ -136,6 +136,6 @@ fn a_lost_control_plane_takes_its_cluster_along() {
         .collect();
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        ["artifact", "forward", "image", "machine", "network"]
+        ["artifact", "forward", "host", "image", "machine", "network"]
     );
 }

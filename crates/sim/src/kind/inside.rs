@@ -111,7 +111,12 @@ pub(super) fn see_objects(
     wanted: &[&Resource],
     seen: &mut BTreeMap<Address, Observed>,
 ) {
-    let kinds = [Kind::Component, Kind::App, Kind::Connectivity];
+    let kinds = [
+        Kind::Fence,
+        Kind::Component,
+        Kind::App,
+        Kind::Connectivity,
+    ];
     for (address, record) in &state.records {
         let is_wanted = wanted.iter().any(|one| one.address == *address);
         let Some(cluster) = cluster(&record.spec).filter(|_| kinds.contains(&address.kind)) else {
@@ -168,6 +173,7 @@ fn cluster(spec: &Spec) -> Option<&Name> {
     match spec {
         Spec::Objects(objects) => Some(&objects.cluster),
         Spec::Connectivity(proof) => Some(&proof.cluster),
+        Spec::Fence(fence) => Some(&fence.cluster),
         _ => None,
     }
 }
