@@ -48,7 +48,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             derived: true,
         } => commands::explain::derived(what.as_deref().unwrap_or("."), format),
         Command::Explain { what, .. } => commands::explain::run(what.as_deref(), format),
-        Command::Import(arguments) => commands::import::run(&arguments),
+        Command::Import(arguments) => commands::import::run(&arguments, format),
         Command::Plan(arguments) => commands::plan::run(&arguments, format),
         Command::Up(arguments) => commands::up::run(&arguments, format),
         Command::Status(arguments) => commands::status::run(&arguments, format),

@@ -13,6 +13,7 @@ pub(crate) mod client;
 mod connectivity;
 mod delete;
 mod diff;
+mod dump;
 mod kinds;
 mod manifest;
 pub(crate) mod object;
@@ -31,6 +32,7 @@ use model::resource::{Address, Kind, Resource};
 
 pub use access::{Access, credential, kubeconfig};
 pub use client::Clusters;
+pub use dump::dump;
 pub use status::{ClusterStatus, NodeStatus, PodStatus, cluster_status};
 
 /// The driver of components, apps and connectivity.
