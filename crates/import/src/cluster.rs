@@ -27,7 +27,7 @@ pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     let nodes = nodes::read(&objects)?;
     let mut draft = Draft::new(crate::names::known("imported"));
     let settings = Settings::read(&mut draft, &objects, &nodes)?;
-    let (lab, name) = kubernetes::names_of(&objects, &settings);
+    let (lab, name) = kubernetes::names_of(&objects, &settings, &nodes);
     draft.lab.lab = lab;
     objects.tell_refused(&mut draft);
     nodes::place(&mut draft, &name, &nodes)?;

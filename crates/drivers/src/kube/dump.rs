@@ -36,7 +36,8 @@ const CORE: [(&str, &str); 10] = [
 ];
 
 /// Further objects of the core, which go by different names in different clusters.
-const NAMED: [(&str, &str); 4] = [
+const NAMED: [(&str, &str); 5] = [
+    ("configmaps", "coredns"),
     ("configmaps", "kube-flannel-cfg"),
     ("configmaps", "flannel"),
     ("configmaps", "ceph-csi-config"),

@@ -249,11 +249,20 @@ pub(super) fn oidc(objects: &Objects) -> Option<Oidc> {
 }
 
 /// The lab's name and the cluster's. A kubeconfig of Steading's calls a cluster LAB-CLUSTER.
-pub(super) fn names_of(objects: &Objects, settings: &Settings) -> (Name, Name) {
+pub(super) fn names_of(
+    objects: &Objects,
+    settings: &Settings,
+    nodes: &[Seen<'_>],
+) -> (Name, Name) {
+    // What Steading writes on its nodes, whatever the distribution.
+    let ours = nodes.iter().find_map(|node| {
+        let spec: Value = serde_json::from_str(node.object.annotation("steading.dev/spec")?).ok()?;
+        Some(spec["cluster"].as_str()?.to_owned())
+    });
     let context = objects.about("/contexts/0/context/cluster");
     // kubeadm's own word for a cluster that nobody named.
     let named = settings.name.as_deref().filter(|name| *name != "kubernetes");
-    let cluster = named.or(context).and_then(names::name);
+    let cluster = ours.as_deref().or(named).or(context).and_then(names::name);
     let cluster = cluster.unwrap_or_else(|| names::known("kubernetes"));
     let lab = context
         .and_then(|context| context.strip_suffix(cluster.as_str())?.strip_suffix('-'))

@@ -28,7 +28,7 @@ pub(super) struct Seen<'a> {
 }
 
 /// Labels of these domains are set by Kubernetes, its distributions and its add-ons.
-const SET_BY_OTHERS: [&str; 10] = [
+const SET_BY_OTHERS: [&str; 11] = [
     "kubernetes.io",
     "k8s.io",
     "k3s.io",
@@ -39,6 +39,7 @@ const SET_BY_OTHERS: [&str; 10] = [
     "csi.ceph.com",
     "openebs.io",
     "rook.io",
+    "steading.dev",
 ];
 
 /// Taints of these domains come and go by themselves.

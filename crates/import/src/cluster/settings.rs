@@ -59,7 +59,7 @@ impl Settings {
         let domain = k3s("cluster-domain");
         let sans: Vec<String> = settings.k3s("tls-san").map(str::to_owned).collect();
         settings.sans.extend(sans);
-        settings.domain = settings.domain.or(domain).or_else(|| kubelet_domain(objects));
+        settings.domain = settings.domain.or(domain).or_else(|| told_domain(objects));
         Ok(settings)
     }
 
@@ -286,10 +286,20 @@ pub(super) fn service(objects: &Objects, name: &str) -> Option<IpAddr> {
     objects.named("Service", name)?.text("/spec/clusterIP")?.parse().ok()
 }
 
-fn kubelet_domain(objects: &Objects) -> Option<String> {
-    let map = objects.named("ConfigMap", "kubelet-config")?;
-    let value = document::yaml("kubelet-config", map.data("kubelet")?).ok()?;
-    Some(value.first()?["clusterDomain"].as_str()?.to_owned())
+/// The domain that the cluster's DNS answers for, or else that kubelet tells pods.
+fn told_domain(objects: &Objects) -> Option<String> {
+    let of_dns = || {
+        let file = objects.named("ConfigMap", "coredns")?.data("Corefile")?;
+        let line = file.lines().find_map(|line| line.trim().strip_prefix("kubernetes "))?;
+        let domain = line.split_whitespace().next()?.trim_end_matches('.');
+        (domain != "{").then(|| domain.to_owned())
+    };
+    let of_kubelet = || {
+        let map = objects.named("ConfigMap", "kubelet-config")?;
+        let value = document::yaml("kubelet-config", map.data("kubelet")?).ok()?;
+        Some(value.first()?["clusterDomain"].as_str()?.to_owned())
+    };
+    of_dns().or_else(of_kubelet)
 }
 
 fn proxy_field(objects: &Objects, field: &str) -> Option<String> {

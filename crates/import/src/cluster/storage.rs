@@ -16,12 +16,11 @@ use crate::draft::Draft;
 use crate::names;
 
 /// Programs that make volumes on the nodes' own disks, with the component that they belong to.
-const LOCAL: [(&str, Option<&str>); 6] = [
+const LOCAL: [(&str, Option<&str>); 5] = [
     ("openebs.io/local", Some("openebs")),
     ("local.csi.openebs.io", Some("openebs")),
     ("zfs.csi.openebs.io", Some("openebs")),
     ("rancher.io/local-path", None),
-    ("steading.dev/local", None),
     ("kubernetes.io/no-provisioner", None),
 ];
 
