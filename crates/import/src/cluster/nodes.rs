@@ -159,27 +159,18 @@ pub(super) fn in_tailnet(address: IpAddr) -> bool {
 fn place_networks(draft: &mut Draft, nodes: &[Seen<'_>]) -> Result<(), ImportError> {
     let mut segments = Segments::default();
     for node in nodes {
-        // Calico writes down with which prefix it found the address.
-        let mut interface = Interface::default();
-        for annotation in ["IPv4Address", "IPv6Address"] {
-            let key = format!("projectcalico.org/{annotation}");
-            if let Some(text) = node.object.annotation(&key)
-                && let Ok(address) = text.parse::<IpNet>()
-                && node.addresses.contains(&address.addr())
-                && !in_tailnet(address.addr())
-            {
-                interface.addresses.push(address);
-            }
-        }
-        segments.add(&interface);
+        let outside = node.addresses.iter().filter(|one| !in_tailnet(**one));
+        let addresses = outside.map(|one| with_prefix(draft, node, *one));
+        // One address of each family is one network with both.
+        segments.add(&Interface {
+            addresses: addresses.collect::<Result<_, _>>()?,
+            ..Interface::default()
+        });
     }
     let all = || nodes.iter().flat_map(|node| &node.addresses);
     for address in all().filter(|address| !in_tailnet(**address)) {
-        if let Some(range) = segments.cover(*address) {
-            draft.derived(format!(
-                "the range {range}: a cluster does not tell how large the network around {address} is"
-            ));
-        }
+        // Counts them; the range is there.
+        segments.cover(*address);
     }
     segments.place(draft);
     let in_it: Vec<IpAddr> = all().copied().filter(|one| in_tailnet(*one)).collect();
@@ -203,6 +194,32 @@ fn place_networks(draft: &mut Draft, nodes: &[Seen<'_>]) -> Result<(), ImportErr
         draft.lab.networks.insert(names::known("tailnet"), network);
     }
     Ok(())
+}
+
+/// An address with the prefix of its network: Calico writes down with which one it found it, nobody
+/// else does.
+fn with_prefix(
+    draft: &mut Draft,
+    node: &Seen<'_>,
+    address: IpAddr,
+) -> Result<IpNet, ImportError> {
+    for annotation in ["IPv4Address", "IPv6Address"] {
+        let told = node.object.annotation(&format!("projectcalico.org/{annotation}"));
+        if let Some(Ok(told)) = told.map(str::parse::<IpNet>)
+            && told.addr() == address
+            && told.prefix_len() < told.max_prefix_len()
+        {
+            return Ok(told);
+        }
+    }
+    // What most homes use.
+    let length = if address.is_ipv6() { 64 } else { 24 };
+    let range = IpNet::new(address, length).map_err(|_| ImportError::TooMuch)?;
+    draft.derived(format!(
+        "the range {}: a cluster does not tell how large the networks of its nodes are",
+        range.trunc()
+    ));
+    Ok(range)
 }
 
 fn place_one(

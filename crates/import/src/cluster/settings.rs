@@ -169,14 +169,15 @@ impl Settings {
             .or_else(|| self.all_k3s("cluster-cidr"))
             .or_else(|| objects.flag("kube-proxy", "cluster-cidr"))
             .or_else(|| proxy_field(objects, "clusterCIDR"));
-        let mut found = told.map_or_else(|| Ok(Vec::new()), |text| ranges("the pods' range", &text))?;
-        if found.is_empty() {
-            found = of_cni.to_vec();
-        }
-        if found.is_empty() {
-            found = around(nodes);
-            for range in &found {
+        let mut found = match told {
+            Some(text) => ranges("the pods' range", &text)?,
+            None => of_cni.to_vec(),
+        };
+        // A pod network may tell of one family only.
+        for range in around(nodes) {
+            if found.iter().all(|one| one.addr().is_ipv6() != range.addr().is_ipv6()) {
                 draft.derived(format!("the pods' range {range}, around those of the nodes"));
+                found.push(range);
             }
         }
         networks::dual(&found).ok_or_else(|| missing("the pods' range"))
