@@ -64,8 +64,16 @@ fn cluster(
         hosts.nth(number as usize)
     };
     // Default: the tenth address, and the first. A range without its own address counts from 1.
-    let tenth = if services.first().addr().is_ipv6() { 10 } else { 9 };
-    let first = if services.first().addr().is_ipv6() { 1 } else { 0 };
+    let tenth = if services.first().addr().is_ipv6() {
+        10
+    } else {
+        9
+    };
+    let first = if services.first().addr().is_ipv6() {
+        1
+    } else {
+        0
+    };
     let dns = settings::service(objects, "kube-dns").filter(|at| usual(tenth) != Some(*at));
     let api = settings::service(objects, "kubernetes").filter(|at| usual(first) != Some(*at));
     Ok(Cluster {

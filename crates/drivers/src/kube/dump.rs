@@ -30,9 +30,15 @@ const CORE: [(&str, &str); 10] = [
     ("configmaps", "fieldSelector=metadata.name%3Dcalico-config"),
     ("configmaps", "labelSelector=steading.dev%2Frecord"),
     // The programs of a control plane, which kubelet runs from files.
-    ("namespaces/kube-system/pods", "labelSelector=tier%3Dcontrol-plane"),
+    (
+        "namespaces/kube-system/pods",
+        "labelSelector=tier%3Dcontrol-plane",
+    ),
     // Helm's releases. No other secret is asked for.
-    ("secrets", "fieldSelector=type%3Dhelm.sh%2Frelease.v1&labelSelector=status%21%3Dsuperseded"),
+    (
+        "secrets",
+        "fieldSelector=type%3Dhelm.sh%2Frelease.v1&labelSelector=status%21%3Dsuperseded",
+    ),
 ];
 
 /// Further objects of the core, which go by different names in different clusters.
@@ -47,11 +53,22 @@ const NAMED: [(&str, &str); 5] = [
 /// Objects of groups, each at the version that the server prefers.
 const GROUPS: [(&str, &[&str]); 15] = [
     ("apps", &["daemonsets", "deployments", "statefulsets"]),
-    ("discovery.k8s.io", &["endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes"]),
+    (
+        "discovery.k8s.io",
+        &["endpointslices?labelSelector=kubernetes.io%2Fservice-name%3Dkubernetes"],
+    ),
     ("networking.k8s.io", &["ingressclasses", "servicecidrs"]),
     ("storage.k8s.io", &["storageclasses", "csidrivers"]),
     ("gateway.networking.k8s.io", &["gatewayclasses"]),
-    ("metallb.io", &["ipaddresspools", "l2advertisements", "bgpadvertisements", "bgppeers"]),
+    (
+        "metallb.io",
+        &[
+            "ipaddresspools",
+            "l2advertisements",
+            "bgpadvertisements",
+            "bgppeers",
+        ],
+    ),
     (
         "cilium.io",
         &[
@@ -61,11 +78,24 @@ const GROUPS: [(&str, &[&str]); 15] = [
             "ciliumbgppeeringpolicies",
         ],
     ),
-    ("crd.projectcalico.org", &["ippools", "bgpconfigurations", "bgppeers", "felixconfigurations"]),
+    (
+        "crd.projectcalico.org",
+        &[
+            "ippools",
+            "bgpconfigurations",
+            "bgppeers",
+            "felixconfigurations",
+        ],
+    ),
     ("operator.tigera.io", &["installations"]),
     (
         "ceph.rook.io",
-        &["cephclusters", "cephblockpools", "cephfilesystems", "cephobjectstores"],
+        &[
+            "cephclusters",
+            "cephblockpools",
+            "cephfilesystems",
+            "cephobjectstores",
+        ],
     ),
     (
         "source.toolkit.fluxcd.io",
@@ -90,14 +120,18 @@ pub fn dump(
     let mut merged = Kubeconfig::default();
     for path in kubeconfig {
         let one = Kubeconfig::read_from(path).map_err(|error| doing().caused_by(error))?;
-        merged = merged.merge(one).map_err(|error| doing().caused_by(error))?;
+        merged = merged
+            .merge(one)
+            .map_err(|error| doing().caused_by(error))?;
     }
     let mut reading = Reading {
         cluster: Cluster::by_kubeconfig(merged.clone(), &options(context))?,
         files: BTreeMap::new(),
     };
     reading.add("kubeconfig", &without_secrets(&merged, context));
-    let version = reading.ask("/version").map_err(|error| error.during("asking the cluster"))?;
+    let version = reading
+        .ask("/version")
+        .map_err(|error| error.during("asking the cluster"))?;
     reading.add("version", &json!({ "serverVersion": version }));
     for (plural, query) in CORE {
         reading.list("", &format!("/api/v1/{plural}"), plural, query)?;
@@ -173,7 +207,9 @@ impl Reading {
 
     /// The version of each group that the server prefers, as `GROUP/VERSION`.
     fn preferred(&self) -> Result<BTreeMap<String, String>, DriverError> {
-        let groups = self.ask("/apis").map_err(|error| error.during("asking which kinds there are"))?;
+        let groups = self
+            .ask("/apis")
+            .map_err(|error| error.during("asking which kinds there are"))?;
         let groups = groups["groups"].as_array().cloned().unwrap_or_default();
         Ok(groups
             .iter()
@@ -185,7 +221,13 @@ impl Reading {
     }
 
     /// All objects of a kind. A kind that the server does not know has none.
-    fn list(&mut self, group: &str, path: &str, plural: &str, query: &str) -> Result<(), DriverError> {
+    fn list(
+        &mut self,
+        group: &str,
+        path: &str,
+        plural: &str,
+        query: &str,
+    ) -> Result<(), DriverError> {
         let mut more = String::new();
         let mut seen = BTreeSet::new();
         loop {
@@ -193,13 +235,18 @@ impl Reading {
             let list = match self.ask(&at) {
                 Ok(list) => list,
                 Err(error) if error.not_found() => return Ok(()),
-                Err(ApiError::Status { code: 401 | 403, .. }) => {
+                Err(ApiError::Status {
+                    code: 401 | 403, ..
+                }) => {
                     let refused = json!({
                         "kind": "Status",
                         "reason": "Forbidden",
                         "details": { "group": group, "kind": plural },
                     });
-                    self.files.insert(format!("refused/{plural}.{group}.json"), refused.to_string());
+                    self.files.insert(
+                        format!("refused/{plural}.{group}.json"),
+                        refused.to_string(),
+                    );
                     return Ok(());
                 }
                 Err(error) => return Err(error.during(format!("reading {plural}"))),
@@ -223,7 +270,12 @@ impl Reading {
             item["kind"] = json!(kind);
             item["apiVersion"] = version.clone();
             trim(&mut item);
-            let of = |field: &str| item["metadata"][field].as_str().unwrap_or_default().to_owned();
+            let of = |field: &str| {
+                item["metadata"][field]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             let (namespace, name) = (of("namespace"), of("name"));
             let group = version.as_str().and_then(|text| text.split_once('/'));
             let group = group.map_or("", |(group, _)| group);
@@ -236,7 +288,10 @@ impl Reading {
 fn trim(item: &mut Value) {
     if let Some(metadata) = item["metadata"].as_object_mut() {
         metadata.remove("managedFields");
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        if let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
     }
@@ -265,7 +320,10 @@ mod tests {
         });
         let config: Kubeconfig = serde_json::from_value(text).unwrap();
         let kept = without_secrets(&config, None);
-        assert_eq!(kept["clusters"][0]["cluster"]["server"], "https://10.0.0.2:6443");
+        assert_eq!(
+            kept["clusters"][0]["cluster"]["server"],
+            "https://10.0.0.2:6443"
+        );
         assert!(!kept.to_string().contains("PLAIN"), "{kept}");
         let kept = without_secrets(&config, Some("a"));
         assert_eq!(kept["contexts"][0]["context"]["cluster"], "one");

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::dual::Dual;
 use model::lab::{
     Bgp, BgpRouter, Calico, CalicoDataplane, Cilium, Cni, Encapsulation, Flannel, FlannelBackend,
     Host, HostAddress, TailnetCni,
 };
-use model::dual::Dual;
 use model::name::Name;
 use model::range::AddressRange;
 use serde_json::Value;
@@ -35,7 +35,9 @@ pub(super) fn find(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> 
         return found;
     }
     let over = nodes.iter().all(|node| {
-        node.addresses.first().is_some_and(|address| in_tailnet(*address))
+        node.addresses
+            .first()
+            .is_some_and(|address| in_tailnet(*address))
     });
     let cni = if over {
         draft.derived("the pod network tailnet: none that keeps anything in the cluster, and the nodes speak over a tailnet");
@@ -45,7 +47,10 @@ pub(super) fn find(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> 
             image: None,
         })
     } else {
-        let sets: Vec<String> = objects.of("DaemonSet").map(super::objects::Object::place).collect();
+        let sets: Vec<String> = objects
+            .of("DaemonSet")
+            .map(super::objects::Object::place)
+            .collect();
         let text = format!(
             "flannel was written, for want of a better word: the pod network is none of flannel, Calico, Cilium. What runs on every node: {}",
             sets.join(", ")
@@ -60,11 +65,18 @@ pub(super) fn find(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> 
 }
 
 /// The MTU in pods, unless it is what would be derived anyway.
-fn unusual(draft: &mut Draft, told: Option<u64>, encapsulation: Encapsulation, v6: bool) -> Option<u16> {
+fn unusual(
+    draft: &mut Draft,
+    told: Option<u64>,
+    encapsulation: Encapsulation,
+    v6: bool,
+) -> Option<u16> {
     let told = u16::try_from(told?).ok().filter(|mtu| *mtu > 0)?;
     let usual = model::lab::ETHERNET_MTU.saturating_sub(encapsulation.overhead(v6));
     if told == usual {
-        draft.derived(format!("networks with Ethernet's MTU, as pods have {told} bytes"));
+        draft.derived(format!(
+            "networks with Ethernet's MTU, as pods have {told} bytes"
+        ));
         return None;
     }
     Some(told)
@@ -72,7 +84,10 @@ fn unusual(draft: &mut Draft, told: Option<u64>, encapsulation: Encapsulation, v
 
 /// Whether the nodes reach each other by IPv6 alone.
 fn only_v6(nodes: &[Seen<'_>]) -> bool {
-    nodes.iter().flat_map(|node| &node.addresses).all(IpAddr::is_ipv6)
+    nodes
+        .iter()
+        .flat_map(|node| &node.addresses)
+        .all(IpAddr::is_ipv6)
 }
 
 fn flannel(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<Found> {
@@ -82,7 +97,8 @@ fn flannel(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<F
     });
     // k3s runs flannel inside itself; flannel then only leaves its marks on nodes.
     let mark = nodes.iter().find_map(|node| {
-        node.object.annotation("flannel.alpha.coreos.com/backend-type")
+        node.object
+            .annotation("flannel.alpha.coreos.com/backend-type")
     });
     let (place, conf) = match (conf, mark) {
         (Some((place, conf)), _) => (place, conf),
@@ -95,7 +111,10 @@ fn flannel(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<F
         "vxlan" => FlannelBackend::Vxlan,
         other => {
             let other = super::objects::harmless(other);
-            draft.unplaced(&place, format!("its backend {other}: a lab has vxlan and host-gw; vxlan was written"));
+            draft.unplaced(
+                &place,
+                format!("its backend {other}: a lab has vxlan and host-gw; vxlan was written"),
+            );
             FlannelBackend::Vxlan
         }
     };
@@ -108,7 +127,9 @@ fn flannel(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<F
     let v6 = only_v6(nodes);
     let inside = outside.map(|mtu| mtu.saturating_sub(encapsulation.overhead(v6).into()));
     let mtu = unusual(draft, inside, encapsulation, v6);
-    let pods = ["Network", "IPv6Network"].iter().filter_map(|field| conf[*field].as_str()?.parse().ok());
+    let pods = ["Network", "IPv6Network"]
+        .iter()
+        .filter_map(|field| conf[*field].as_str()?.parse().ok());
     Some(Found {
         pods: pods.collect(),
         cni: Cni::Flannel(Flannel { backend, mtu }),
@@ -141,19 +162,30 @@ fn calico(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<Fo
     let dataplane = configured("/spec/calicoNetwork/linuxDataplane");
     let dataplane = if set("/spec/bpfEnabled") || dataplane == Some("BPF") {
         CalicoDataplane::Ebpf
-    } else if dataplane == Some("Nftables") || felix.and_then(|one| one.text("/spec/nftablesMode")) == Some("Enabled") {
+    } else if dataplane == Some("Nftables")
+        || felix.and_then(|one| one.text("/spec/nftablesMode")) == Some("Enabled")
+    {
         CalicoDataplane::Nftables
     } else {
         CalicoDataplane::Iptables
     };
     let mtu = operator
         .and_then(|one| one.number("/spec/calicoNetwork/mtu"))
-        .or_else(|| objects.named("ConfigMap", "calico-config")?.data("veth_mtu")?.parse().ok())
+        .or_else(|| {
+            objects
+                .named("ConfigMap", "calico-config")?
+                .data("veth_mtu")?
+                .parse()
+                .ok()
+        })
         .or_else(|| felix.and_then(|one| one.number("/spec/vxlanMTU")));
     let mtu = unusual(draft, mtu, encapsulation, only_v6(nodes));
     let bgp = calico_bgp(draft, objects, nodes);
     Some(Found {
-        pods: pools.iter().filter_map(|pool| pool.text("/spec/cidr")?.parse().ok()).collect(),
+        pods: pools
+            .iter()
+            .filter_map(|pool| pool.text("/spec/cidr")?.parse().ok())
+            .collect(),
         cni: Cni::Calico(Calico {
             version: version.or_else(|| configured("/status/calicoVersion").map(names::version)),
             encapsulation,
@@ -162,16 +194,23 @@ fn calico(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<Fo
             mtu,
             bgp,
             network: None,
-            controllers: objects.named("Deployment", "calico-kube-controllers").is_some(),
+            controllers: objects
+                .named("Deployment", "calico-kube-controllers")
+                .is_some(),
         }),
     })
 }
 
 fn calico_bgp(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<Bgp> {
     let mut peers = Vec::new();
-    for peer in objects.of("BGPPeer").filter(|one| one.group.ends_with("projectcalico.org")) {
+    for peer in objects
+        .of("BGPPeer")
+        .filter(|one| one.group.ends_with("projectcalico.org"))
+    {
         let address = peer.text("/spec/peerIP").and_then(|text| text.parse().ok());
-        let asn = peer.number("/spec/asNumber").and_then(|asn| asn.try_into().ok());
+        let asn = peer
+            .number("/spec/asNumber")
+            .and_then(|asn| asn.try_into().ok());
         match (address, asn) {
             (Some(address), Some(asn)) => peers.extend(router(draft, nodes, address, asn)),
             _ => peer.keep(draft, "a BGP peer that is no single router"),
@@ -192,12 +231,16 @@ fn router(draft: &mut Draft, nodes: &[Seen<'_>], address: IpAddr, asn: u32) -> O
     let (network, _) = draft.lab.network_of(address)?;
     let network = network.clone();
     let known = draft.lab.hosts.iter().find(|(_, host)| {
-        host.addresses.values().any(|one| one.fixed().contains(&address))
+        host.addresses
+            .values()
+            .any(|one| one.fixed().contains(&address))
     });
     if let Some((name, _)) = known {
         return Some(name.clone());
     }
-    let name = names::free(&names::known("router"), |name| draft.lab.hosts.contains_key(name));
+    let name = names::free(&names::known("router"), |name| {
+        draft.lab.hosts.contains_key(name)
+    });
     let host = Host {
         addresses: [(network, HostAddress::Fixed(Dual::one(address)))].into(),
         bgp: Some(BgpRouter {
@@ -206,7 +249,9 @@ fn router(draft: &mut Draft, nodes: &[Seen<'_>], address: IpAddr, asn: u32) -> O
         }),
         ..Host::default()
     };
-    draft.derived(format!("the host {name}: {address} speaks BGP with the cluster"));
+    draft.derived(format!(
+        "the host {name}: {address} speaks BGP with the cluster"
+    ));
     draft.lab.hosts.insert(name.clone(), host);
     Some(name)
 }
@@ -214,7 +259,9 @@ fn router(draft: &mut Draft, nodes: &[Seen<'_>], address: IpAddr, asn: u32) -> O
 fn cilium(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<Found> {
     let config = objects.named("ConfigMap", "cilium-config")?;
     let is = |key: &str| config.data(key) == Some("true");
-    let tunnel = config.data("tunnel-protocol").or_else(|| config.data("tunnel"));
+    let tunnel = config
+        .data("tunnel-protocol")
+        .or_else(|| config.data("tunnel"));
     let native = config.data("routing-mode") == Some("native") || tunnel == Some("disabled");
     let encapsulation = match (is("enable-wireguard"), native, tunnel) {
         (true, ..) => Encapsulation::Wireguard,
@@ -223,19 +270,34 @@ fn cilium(draft: &mut Draft, objects: &Objects, nodes: &[Seen<'_>]) -> Option<Fo
         (false, false, _) => Encapsulation::Vxlan,
     };
     let agent = objects.image("cilium/cilium");
-    let api = agent.as_ref().and_then(|(one, _)| one.variable("KUBERNETES_SERVICE_HOST"));
+    let api = agent
+        .as_ref()
+        .and_then(|(one, _)| one.variable("KUBERNETES_SERVICE_HOST"));
     let mut pods = Vec::new();
-    for key in ["cluster-pool-ipv4-cidr", "cluster-pool-ipv6-cidr", "ipv4-native-routing-cidr"] {
+    for key in [
+        "cluster-pool-ipv4-cidr",
+        "cluster-pool-ipv6-cidr",
+        "ipv4-native-routing-cidr",
+    ] {
         let all = config.data(key).unwrap_or_default().split([',', ' ']);
         let v6 = key.contains("ipv6");
-        let known = pods.iter().any(|range: &IpNet| range.addr().is_ipv6() == v6);
-        pods.extend(all.filter(|_| !known).filter_map(|text| text.parse::<IpNet>().ok()));
+        let known = pods
+            .iter()
+            .any(|range: &IpNet| range.addr().is_ipv6() == v6);
+        pods.extend(
+            all.filter(|_| !known)
+                .filter_map(|text| text.parse::<IpNet>().ok()),
+        );
     }
     let mtu = config.data("mtu").and_then(|text| text.parse().ok());
     let mtu = unusual(draft, mtu, encapsulation, only_v6(nodes));
     let pools = objects.of("CiliumLoadBalancerIPPool").flat_map(|pool| {
         let blocks = [pool.list("/spec/blocks"), pool.list("/spec/cidrs")];
-        blocks.into_iter().flatten().filter_map(block).collect::<Vec<_>>()
+        blocks
+            .into_iter()
+            .flatten()
+            .filter_map(block)
+            .collect::<Vec<_>>()
     });
     let load_balancer = pools.collect();
     let policies = objects.of("CiliumL2AnnouncementPolicy").next().is_some();
@@ -308,9 +370,13 @@ mod tests {
 
     #[test]
     fn pools_are_prefixes_or_ranges() {
-        let read = |text: &str| block(&serde_json::from_str(text).unwrap()).map(|one| one.to_string());
+        let read =
+            |text: &str| block(&serde_json::from_str(text).unwrap()).map(|one| one.to_string());
         assert_eq!(read(r#"{"cidr":"10.0.0.0/28"}"#).unwrap(), "10.0.0.0/28");
-        assert_eq!(read(r#"{"start":"10.0.0.1","stop":"10.0.0.9"}"#).unwrap(), "10.0.0.1-10.0.0.9");
+        assert_eq!(
+            read(r#"{"start":"10.0.0.1","stop":"10.0.0.9"}"#).unwrap(),
+            "10.0.0.1-10.0.0.9"
+        );
         assert!(read("{}").is_none());
     }
 }

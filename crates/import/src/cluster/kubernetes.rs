@@ -99,7 +99,10 @@ fn tell_others(draft: &mut Draft, nodes: &[Seen<'_>], running: &str) {
 fn extensions(draft: &mut Draft, nodes: &[Seen<'_>]) -> Vec<String> {
     const DOMAIN: &str = "extensions.talos.dev/";
     let of = |node: &Seen<'_>| -> Vec<String> {
-        let labels = node.object.at("/metadata/labels").and_then(Value::as_object);
+        let labels = node
+            .object
+            .at("/metadata/labels")
+            .and_then(Value::as_object);
         let names = labels.into_iter().flatten();
         names
             .filter_map(|(key, _)| key.strip_prefix(DOMAIN))
@@ -149,7 +152,11 @@ fn k3s(draft: &mut Draft, settings: &Settings, nodes: &[Seen<'_>], running: &str
     };
     let mut disable: Vec<String> = Vec::new();
     for given in settings.k3s("disable") {
-        for one in given.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+        for one in given
+            .split(',')
+            .map(str::trim)
+            .filter(|one| !one.is_empty())
+        {
             if !disable.iter().any(|known| known == one) {
                 disable.push(one.to_owned());
             }
@@ -173,14 +180,24 @@ pub(super) fn endpoint(
     let from_outside = objects
         .about("/clusters/0/cluster/server")
         .filter(|url| !is_loopback(&names::host_and_port(url).0));
-    let url = settings.endpoint.as_deref().or(from_outside).unwrap_or_default();
+    let url = settings
+        .endpoint
+        .as_deref()
+        .or(from_outside)
+        .unwrap_or_default();
     let (host, port) = names::host_and_port(url);
     if let Some(port) = port.filter(|port| *port != 6443) {
-        draft.unplaced("the endpoint", format!("its port {port}: Steading uses 6443"));
+        draft.unplaced(
+            "the endpoint",
+            format!("its port {port}: Steading uses 6443"),
+        );
     }
     let address = host.parse::<IpAddr>().ok();
     if let Some(shared) = shared.filter(|shared| Some(*shared) != address && address.is_some()) {
-        draft.unplaced("the endpoint", format!("a further shared address: {shared}"));
+        draft.unplaced(
+            "the endpoint",
+            format!("a further shared address: {shared}"),
+        );
     }
     match address {
         Some(address) => match nodes.iter().find(|node| node.addresses.contains(&address)) {
@@ -211,22 +228,34 @@ fn is_loopback(host: &str) -> bool {
 fn shared_address(objects: &Objects) -> Option<IpAddr> {
     let (one, _) = objects.image("kube-vip")?;
     let variables = ["address", "vip_address"];
-    variables.iter().find_map(|name| one.variable(name)?.parse().ok())
+    variables
+        .iter()
+        .find_map(|name| one.variable(name)?.parse().ok())
 }
 
 /// Names and addresses of the API's certificate that a lab does not tell by itself.
-pub(super) fn sans(settings: &Settings, nodes: &[Seen<'_>], endpoint: Option<&Endpoint>) -> Vec<String> {
+pub(super) fn sans(
+    settings: &Settings,
+    nodes: &[Seen<'_>],
+    endpoint: Option<&Endpoint>,
+) -> Vec<String> {
     let told = |san: &str| {
         let address = san.parse::<IpAddr>().ok();
         let of_endpoint = match endpoint {
             Some(Endpoint::Vip(vip)) => Some(*vip) == address,
-            Some(Endpoint::Dns(dns)) => dns.name == san || (address.is_some() && dns.address == address),
+            Some(Endpoint::Dns(dns)) => {
+                dns.name == san || (address.is_some() && dns.address == address)
+            }
             Some(Endpoint::Node(_)) | None => false,
         };
         let of_nodes = nodes.iter().any(|node| {
             node.object.name == san || address.is_some_and(|one| node.addresses.contains(&one))
         });
-        of_endpoint || of_nodes || is_loopback(san) || san.starts_with("kubernetes.default") || san == "kubernetes"
+        of_endpoint
+            || of_nodes
+            || is_loopback(san)
+            || san.starts_with("kubernetes.default")
+            || san == "kubernetes"
     };
     let mut sans: Vec<String> = Vec::new();
     for san in &settings.sans {
@@ -249,19 +278,19 @@ pub(super) fn oidc(objects: &Objects) -> Option<Oidc> {
 }
 
 /// The lab's name and the cluster's. A kubeconfig of Steading's calls a cluster LAB-CLUSTER.
-pub(super) fn names_of(
-    objects: &Objects,
-    settings: &Settings,
-    nodes: &[Seen<'_>],
-) -> (Name, Name) {
+pub(super) fn names_of(objects: &Objects, settings: &Settings, nodes: &[Seen<'_>]) -> (Name, Name) {
     // What Steading writes on its nodes, whatever the distribution.
     let ours = nodes.iter().find_map(|node| {
-        let spec: Value = serde_json::from_str(node.object.annotation("steading.dev/spec")?).ok()?;
+        let spec: Value =
+            serde_json::from_str(node.object.annotation("steading.dev/spec")?).ok()?;
         Some(spec["cluster"].as_str()?.to_owned())
     });
     let context = objects.about("/contexts/0/context/cluster");
     // kubeadm's own word for a cluster that nobody named.
-    let named = settings.name.as_deref().filter(|name| *name != "kubernetes");
+    let named = settings
+        .name
+        .as_deref()
+        .filter(|name| *name != "kubernetes");
     let cluster = ours.as_deref().or(named).or(context).and_then(names::name);
     let cluster = cluster.unwrap_or_else(|| names::known("kubernetes"));
     let lab = context

@@ -64,7 +64,8 @@ pub(super) fn read(objects: &Objects) -> Result<Vec<Seen<'_>>, ImportError> {
         taken.insert(name.clone());
         let mut addresses = Vec::new();
         for one in object.list("/status/addresses") {
-            if let (Some("InternalIP"), Some(text)) = (one["type"].as_str(), one["address"].as_str())
+            if let (Some("InternalIP"), Some(text)) =
+                (one["type"].as_str(), one["address"].as_str())
             {
                 addresses.push(object.parsed("status.addresses", text, "an address")?);
             }
@@ -77,14 +78,20 @@ pub(super) fn read(objects: &Objects) -> Result<Vec<Seen<'_>>, ImportError> {
                 pods.push(range);
             }
         }
-        let labelled = ["control-plane", "master"]
-            .iter()
-            .any(|role| object.label(&format!("node-role.kubernetes.io/{role}")).is_some());
+        let labelled = ["control-plane", "master"].iter().any(|role| {
+            object
+                .label(&format!("node-role.kubernetes.io/{role}"))
+                .is_some()
+        });
         let plane = labelled || addresses.iter().any(|address| servers.contains(address));
         nodes.push(Seen {
             object,
             name,
-            role: if plane { Role::ControlPlane } else { Role::Worker },
+            role: if plane {
+                Role::ControlPlane
+            } else {
+                Role::Worker
+            },
             addresses,
             pods,
             kubelet: info(object, "kubeletVersion"),
@@ -198,13 +205,11 @@ fn place_networks(draft: &mut Draft, nodes: &[Seen<'_>]) -> Result<(), ImportErr
 
 /// An address with the prefix of its network: Calico writes down with which one it found it, nobody
 /// else does.
-fn with_prefix(
-    draft: &mut Draft,
-    node: &Seen<'_>,
-    address: IpAddr,
-) -> Result<IpNet, ImportError> {
+fn with_prefix(draft: &mut Draft, node: &Seen<'_>, address: IpAddr) -> Result<IpNet, ImportError> {
     for annotation in ["IPv4Address", "IPv6Address"] {
-        let told = node.object.annotation(&format!("projectcalico.org/{annotation}"));
+        let told = node
+            .object
+            .annotation(&format!("projectcalico.org/{annotation}"));
         if let Some(Ok(told)) = told.map(str::parse::<IpNet>)
             && told.addr() == address
             && told.prefix_len() < told.max_prefix_len()
@@ -266,9 +271,15 @@ fn place_one(
         Role::ControlPlane => "control plane",
         Role::Worker => "worker",
     };
-    draft.took(format!("the node {}, {role}, kubelet {}", seen.name, seen.kubelet));
+    draft.took(format!(
+        "the node {}, {role}, kubelet {}",
+        seen.name, seen.kubelet
+    ));
     if seen.name.as_str() != seen.object.name {
-        draft.derived(format!("the name {}: {} is no name of a lab", seen.name, seen.object.name));
+        draft.derived(format!(
+            "the name {}: {} is no name of a lab",
+            seen.name, seen.object.name
+        ));
     }
     draft.lab.hosts.insert(seen.name.clone(), host);
     draft.lab.nodes.insert(seen.name.clone(), node);
@@ -305,7 +316,10 @@ fn taints(draft: &mut Draft, seen: &Seen<'_>) -> Result<Vec<Taint>, ImportError>
         };
         taints.push(Taint {
             key: key.to_owned(),
-            value: one["value"].as_str().filter(|v| !v.is_empty()).map(str::to_owned),
+            value: one["value"]
+                .as_str()
+                .filter(|v| !v.is_empty())
+                .map(str::to_owned),
             effect: serde_json::from_value(one["effect"].clone()).map_err(|_| wrong())?,
         });
     }
@@ -319,7 +333,10 @@ fn labels(
 ) -> BTreeMap<String, String> {
     let mut kept = BTreeMap::new();
     let empty = serde_json::Map::new();
-    let all = seen.object.at("/metadata/labels").and_then(Value::as_object);
+    let all = seen
+        .object
+        .at("/metadata/labels")
+        .and_then(Value::as_object);
     for (key, value) in all.unwrap_or(&empty) {
         let value = value.as_str().unwrap_or_default();
         let domain = key.split_once('/').map_or("", |(domain, _)| domain);

@@ -171,9 +171,7 @@ impl Object {
     }
 
     pub(super) fn at(&self, pointer: &str) -> Option<&Value> {
-        self.value
-            .pointer(pointer)
-            .filter(|value| !value.is_null())
+        self.value.pointer(pointer).filter(|value| !value.is_null())
     }
 
     pub(super) fn text(&self, pointer: &str) -> Option<&str> {
@@ -196,7 +194,10 @@ impl Object {
 
     /// The texts of a list.
     pub(super) fn texts(&self, pointer: &str) -> Vec<&str> {
-        self.list(pointer).iter().filter_map(Value::as_str).collect()
+        self.list(pointer)
+            .iter()
+            .filter_map(Value::as_str)
+            .collect()
     }
 
     pub(super) fn label(&self, label: &str) -> Option<&str> {
@@ -204,7 +205,9 @@ impl Object {
     }
 
     pub(super) fn annotation(&self, annotation: &str) -> Option<&str> {
-        self.value["metadata"]["annotations"].get(annotation)?.as_str()
+        self.value["metadata"]["annotations"]
+            .get(annotation)?
+            .as_str()
     }
 
     /// An entry of a `ConfigMap`.

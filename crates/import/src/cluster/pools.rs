@@ -15,7 +15,10 @@ const CONTROLLERS: [(&str, &str); 6] = [
     ("k8s.io/ingress-nginx", "ingress-nginx"),
     ("traefik.io/ingress-controller", "traefik"),
     ("traefik.io/gateway-controller", "traefik"),
-    ("gateway.envoyproxy.io/gatewayclass-controller", "envoy-gateway"),
+    (
+        "gateway.envoyproxy.io/gatewayclass-controller",
+        "envoy-gateway",
+    ),
     ("istio.io/gateway-controller", "istio"),
     ("tailscale.com/ts-ingress", "tailscale-operator"),
 ];
@@ -30,7 +33,9 @@ pub(super) fn has(draft: &Draft, entry: &str) -> bool {
 pub(super) fn component<'a>(draft: &'a mut Draft, entry: &'static str) -> &'a mut Component {
     let known = draft.lab.components.iter();
     let mut known = known.filter(|(name, one)| one.entry(name).as_str() == entry);
-    let name = known.next().map_or_else(|| names::known(entry), |(name, _)| name.clone());
+    let name = known
+        .next()
+        .map_or_else(|| names::known(entry), |(name, _)| name.clone());
     draft.lab.components.entry(name).or_default()
 }
 
@@ -39,16 +44,28 @@ pub(super) fn load_balancers(draft: &mut Draft, objects: &Objects) {
     let of = |kind| objects.of(kind).filter(|one| one.group == "metallb.io");
     let mut pool: Vec<Value> = Vec::new();
     for one in of("IPAddressPool") {
-        pool.extend(one.texts("/spec/addresses").into_iter().map(|text| json!(text.replace(' ', ""))));
+        pool.extend(
+            one.texts("/spec/addresses")
+                .into_iter()
+                .map(|text| json!(text.replace(' ', ""))),
+        );
         draft.took(format!("the pool {} of MetalLB", one.name));
-        if one.at("/spec/autoAssign") == Some(&Value::Bool(false)) || one.at("/spec/serviceAllocation").is_some() {
-            one.keep(draft, "a pool with rules of its own; its addresses were taken");
+        if one.at("/spec/autoAssign") == Some(&Value::Bool(false))
+            || one.at("/spec/serviceAllocation").is_some()
+        {
+            one.keep(
+                draft,
+                "a pool with rules of its own; its addresses were taken",
+            );
         }
     }
     let l2: Vec<&Object> = of("L2Advertisement").collect();
     for one in &l2 {
         let only = ["nodeSelectors", "interfaces", "ipAddressPools"];
-        if only.iter().any(|field| one.at(&format!("/spec/{field}")).is_some()) {
+        if only
+            .iter()
+            .any(|field| one.at(&format!("/spec/{field}")).is_some())
+        {
             one.keep(draft, "addresses are answered for with rules of their own");
         }
     }
@@ -61,7 +78,9 @@ pub(super) fn load_balancers(draft: &mut Draft, objects: &Objects) {
     }
     let metallb = component(draft, "metallb");
     if !pool.is_empty() {
-        metallb.settings.insert("pool".to_owned(), Value::Array(pool));
+        metallb
+            .settings
+            .insert("pool".to_owned(), Value::Array(pool));
     }
     if !l2.is_empty() {
         metallb.settings.insert("l2".to_owned(), json!(true));
@@ -72,19 +91,27 @@ pub(super) fn load_balancers(draft: &mut Draft, objects: &Objects) {
 pub(super) fn ingresses(draft: &mut Draft, objects: &Objects) {
     for kind in ["IngressClass", "GatewayClass"] {
         for class in objects.of(kind) {
-            let by = class.text("/spec/controller").or_else(|| class.text("/spec/controllerName"));
+            let by = class
+                .text("/spec/controller")
+                .or_else(|| class.text("/spec/controllerName"));
             let by = by.unwrap_or_default();
             let entry = CONTROLLERS.iter().find(|(word, _)| *word == by);
             match entry {
                 // k3s brings it along; where it is left out, it is not there.
-                Some((_, "traefik")) if class.label("app.kubernetes.io/managed-by") == Some("Helm") && !has(draft, "traefik") => {
+                Some((_, "traefik"))
+                    if class.label("app.kubernetes.io/managed-by") == Some("Helm")
+                        && !has(draft, "traefik") =>
+                {
                     draft.took("traefik, which k3s brings along");
                 }
                 Some((_, entry)) => {
                     let there = has(draft, entry);
                     component(draft, entry);
                     if !there {
-                        draft.derived(format!("the component {entry}: {} is its own", class.place()));
+                        draft.derived(format!(
+                            "the component {entry}: {} is its own",
+                            class.place()
+                        ));
                     }
                 }
                 None if by.starts_with("io.cilium/") => {
@@ -114,7 +141,10 @@ pub(super) fn addresses(draft: &mut Draft, objects: &Objects) {
                 &service.place(),
                 format!("it has the address {address} for clients outside"),
             ),
-            (None, _) => draft.unplaced(&service.place(), "it waits for an address for clients outside"),
+            (None, _) => draft.unplaced(
+                &service.place(),
+                "it waits for an address for clients outside",
+            ),
         }
     }
 }

@@ -42,11 +42,20 @@ pub(super) fn place(draft: &mut Draft, objects: &Objects) -> Result<(), ImportEr
 
 /// What Steading itself brought, by its own records.
 fn records(draft: &mut Draft, objects: &Objects) {
-    for map in objects.of("ConfigMap").filter(|map| map.label("steading.dev/record").is_some()) {
+    for map in objects
+        .of("ConfigMap")
+        .filter(|map| map.label("steading.dev/record").is_some())
+    {
         let address = map.annotation("steading.dev/address").unwrap_or_default();
-        let spec: Value = map.data("spec").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let spec: Value = map
+            .data("spec")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
         // The kind of the resource stands around it.
-        let spec = spec.as_object().and_then(|kinds| kinds.values().next()).unwrap_or(&spec);
+        let spec = spec
+            .as_object()
+            .and_then(|kinds| kinds.values().next())
+            .unwrap_or(&spec);
         let source = spec["source"].as_str().unwrap_or_default();
         let (entry, version) = source.split_once(' ').unwrap_or((source, ""));
         let namespace = spec["namespace"].as_str().and_then(names::name);
@@ -92,17 +101,25 @@ fn by_flux(
     let mut theirs = BTreeSet::new();
     let mut documents = Vec::new();
     let root = root(draft, objects);
-    for object in objects.all().iter().filter(|one| one.group.ends_with("toolkit.fluxcd.io")) {
+    for object in objects
+        .all()
+        .iter()
+        .filter(|one| one.group.ends_with("toolkit.fluxcd.io"))
+    {
         if root && object.name == "flux-system" {
             continue;
         }
         if object.kind == "HelmRelease" {
-            let namespace = object.text("/spec/targetNamespace").unwrap_or(&object.namespace);
+            let namespace = object
+                .text("/spec/targetNamespace")
+                .unwrap_or(&object.namespace);
             let usual = object.text("/spec/targetNamespace").map_or_else(
                 || object.name.clone(),
                 |namespace| format!("{namespace}-{}", object.name),
             );
-            let release = object.text("/spec/releaseName").map_or(usual, str::to_owned);
+            let release = object
+                .text("/spec/releaseName")
+                .map_or(usual, str::to_owned);
             theirs.insert((namespace.to_owned(), release));
         }
         let mut value = object.value.clone();
@@ -119,7 +136,11 @@ fn by_flux(
 fn root(draft: &mut Draft, objects: &Objects) -> bool {
     let instance = objects.of("FluxInstance").next();
     let sync = |field: &str| instance?.text(&format!("/spec/sync/{field}"));
-    let of = |kind| objects.of(kind).find(|one| one.name == "flux-system" && one.group.ends_with("fluxcd.io"));
+    let of = |kind| {
+        objects
+            .of(kind)
+            .find(|one| one.name == "flux-system" && one.group.ends_with("fluxcd.io"))
+    };
     let url = sync("url").or_else(|| of("GitRepository")?.text("/spec/url"));
     let path = sync("path").or_else(|| of("Kustomization")?.text("/spec/path"));
     let Some(url) = url.map(|url| harmless(url).to_owned()) else {
@@ -127,7 +148,9 @@ fn root(draft: &mut Draft, objects: &Objects) -> bool {
     };
     let path = path.map(|path| path.trim_start_matches("./").to_owned());
     let version = objects.named("Deployment", "source-controller");
-    let version = version.and_then(|one| one.label("app.kubernetes.io/version")).map(names::version);
+    let version = version
+        .and_then(|one| one.label("app.kubernetes.io/version"))
+        .map(names::version);
     draft.took(format!("Flux, which follows {url}"));
     let flux = component(draft, "flux");
     if flux.version.is_none() {
@@ -147,7 +170,10 @@ fn helm(
     by_flux: &BTreeSet<(String, String)>,
 ) -> Result<(), ImportError> {
     let mut newest: BTreeMap<(String, String), (u64, &Object)> = BTreeMap::new();
-    for secret in objects.of("Secret").filter(|one| one.text("/type") == Some("helm.sh/release.v1")) {
+    for secret in objects
+        .of("Secret")
+        .filter(|one| one.text("/type") == Some("helm.sh/release.v1"))
+    {
         let label = |name: &str| secret.label(name).unwrap_or_default();
         if matches!(label("status"), "superseded" | "uninstalled") {
             continue;
@@ -196,13 +222,19 @@ fn place_release(draft: &mut Draft, secret: &Object, release: &Value) {
     let version = text("/chart/metadata/version").map(names::version);
     let values = release.get("config").cloned().unwrap_or_default();
     let place = format!("Helm release {}/{name}", secret.namespace);
-    if OF_THE_CLUSTER.contains(&chart) || (chart == "traefik" && secret.namespace == "kube-system") {
+    if OF_THE_CLUSTER.contains(&chart) || (chart == "traefik" && secret.namespace == "kube-system")
+    {
         of_the_cluster(draft, &place, chart, version.as_deref(), values);
         return;
     }
-    let values = draft.usable(&format!("{place}.values"), values).unwrap_or_default();
+    let values = draft
+        .usable(&format!("{place}.values"), values)
+        .unwrap_or_default();
     let Some(wanted) = names::name(name) else {
-        draft.unplaced(&place, format!("the chart {chart}: its name is none of a lab"));
+        draft.unplaced(
+            &place,
+            format!("the chart {chart}: its name is none of a lab"),
+        );
         return;
     };
     // A component that is known already, by Steading's own record or by what it made.
@@ -225,9 +257,17 @@ fn place_release(draft: &mut Draft, secret: &Object, release: &Value) {
 }
 
 /// Charts of parts that a lab declares elsewhere: their version counts, their values are kept.
-fn of_the_cluster(draft: &mut Draft, place: &str, chart: &str, version: Option<&str>, values: Value) {
+fn of_the_cluster(
+    draft: &mut Draft,
+    place: &str,
+    chart: &str,
+    version: Option<&str>,
+    values: Value,
+) {
     let version = version.unwrap_or("unknown");
-    draft.took(format!("{place}: the chart {chart} {version}, a part of the cluster itself"));
+    draft.took(format!(
+        "{place}: the chart {chart} {version}, a part of the cluster itself"
+    ));
     for cluster in draft.lab.clusters.values_mut() {
         match &mut cluster.cni {
             Cni::Cilium(cilium) if chart == "cilium" && cilium.version.is_none() => {
@@ -237,14 +277,20 @@ fn of_the_cluster(draft: &mut Draft, place: &str, chart: &str, version: Option<&
         }
     }
     if let Some(values) = draft.without_secrets(&format!("{place}.values"), values) {
-        draft.unplaced(&format!("{place}.values"), crate::yaml::write(&values).trim_end());
+        draft.unplaced(
+            &format!("{place}.values"),
+            crate::yaml::write(&values).trim_end(),
+        );
     }
 }
 
 /// Argo CD's applications: charts are apps and components, folders of a repository are told.
 fn argo(draft: &mut Draft, objects: &Objects) -> Result<(), ImportError> {
     let mut any = false;
-    for object in objects.of("Application").filter(|one| one.group == "argoproj.io") {
+    for object in objects
+        .of("Application")
+        .filter(|one| one.group == "argoproj.io")
+    {
         any = true;
         let sources: Vec<Value> = match object.at("/spec/source") {
             Some(one) => vec![one.clone()],
@@ -256,7 +302,9 @@ fn argo(draft: &mut Draft, objects: &Objects) -> Result<(), ImportError> {
         }
     }
     if any && !has(draft, "argocd") && !has(draft, "argo-cd") {
-        let version = objects.image("argoproj/argocd").and_then(|(_, version)| version);
+        let version = objects
+            .image("argoproj/argocd")
+            .and_then(|(_, version)| version);
         component(draft, "argocd").version = version;
         draft.derived("the component argocd: the cluster has applications of it");
     }
@@ -286,10 +334,14 @@ fn application(draft: &mut Draft, object: &Object, mut source: Fields) -> Result
         let read = crate::document::yaml(&object.place(), &text)?;
         values = read.into_iter().next().unwrap_or_default();
     }
-    let name = helm.text("releaseName")?.unwrap_or_else(|| object.name.clone());
+    let name = helm
+        .text("releaseName")?
+        .unwrap_or_else(|| object.name.clone());
     source.put_back("helm", helm);
     draft.rest(source);
-    let values = draft.usable(&format!("{}.values", object.place()), values).unwrap_or_default();
+    let values = draft
+        .usable(&format!("{}.values", object.place()), values)
+        .unwrap_or_default();
     let Some(wanted) = names::name(&name) else {
         return Ok(());
     };
@@ -303,7 +355,15 @@ fn application(draft: &mut Draft, object: &Object, mut source: Fields) -> Result
         values,
         needs: Vec::new(),
     };
-    flux::released(draft, release, Found { chart, repository, version });
+    flux::released(
+        draft,
+        release,
+        Found {
+            chart,
+            repository,
+            version,
+        },
+    );
     Ok(())
 }
 
@@ -351,6 +411,8 @@ fn is_looked_after(object: &Object) -> bool {
         || owned
         || labels.iter().any(|label| object.label(label).is_some())
         || object.label("app.kubernetes.io/managed-by") == Some("Helm")
-        || object.annotation("argocd.argoproj.io/tracking-id").is_some()
+        || object
+            .annotation("argocd.argoproj.io/tracking-id")
+            .is_some()
         || object.annotation("meta.helm.sh/release-name").is_some()
 }

@@ -85,7 +85,10 @@ impl Settings {
         for usual in USUAL {
             fields.any(usual);
         }
-        if fields.any("imageRepository").is_some_and(|one| one != "registry.k8s.io") {
+        if fields
+            .any("imageRepository")
+            .is_some_and(|one| one != "registry.k8s.io")
+        {
             draft.unplaced(&place, "imageRepository: images come from a mirror");
         }
         let mut etcd = fields.fields("etcd")?;
@@ -110,8 +113,10 @@ impl Settings {
             value.as_object().is_some_and(serde_json::Map::is_empty)
                 || (key == "controllerManager" && is_ours(value))
         };
-        let kept: serde_json::Map<String, Value> =
-            rest.into_iter().filter(|(key, value)| !own(key, value)).collect();
+        let kept: serde_json::Map<String, Value> = rest
+            .into_iter()
+            .filter(|(key, value)| !own(key, value))
+            .collect();
         if !kept.is_empty() {
             let mut patch = serde_json::Map::from_iter([(
                 "kind".to_owned(),
@@ -175,8 +180,13 @@ impl Settings {
         };
         // A pod network may tell of one family only.
         for range in around(nodes) {
-            if found.iter().all(|one| one.addr().is_ipv6() != range.addr().is_ipv6()) {
-                draft.derived(format!("the pods' range {range}, around those of the nodes"));
+            if found
+                .iter()
+                .all(|one| one.addr().is_ipv6() != range.addr().is_ipv6())
+            {
+                draft.derived(format!(
+                    "the pods' range {range}, around those of the nodes"
+                ));
                 found.push(range);
             }
         }
@@ -198,13 +208,18 @@ impl Settings {
                 let object = objects.named("ServiceCIDR", "kubernetes")?;
                 Some(object.texts("/spec/cidrs").join(","))
             });
-        let mut found = told.map_or_else(|| Ok(Vec::new()), |text| ranges("the Services' range", &text))?;
+        let mut found = told.map_or_else(
+            || Ok(Vec::new()),
+            |text| ranges("the Services' range", &text),
+        )?;
         if found.is_empty()
             && let Some(address) = service(objects, "kubernetes")
         {
             let length = if address.is_ipv6() { 112 } else { 16 };
             found.extend(IpNet::new(address, length).map(|range| range.trunc()));
-            draft.derived(format!("the Services' range around {address}: nothing tells how large it is"));
+            draft.derived(format!(
+                "the Services' range around {address}: nothing tells how large it is"
+            ));
         }
         networks::dual(&found).ok_or_else(|| missing("the Services' range"))
     }
@@ -219,8 +234,12 @@ impl Settings {
 fn is_ours(value: &Value) -> bool {
     let arguments = value["extraArgs"].as_array();
     arguments.is_some_and(|all| {
-        all.iter()
-            .all(|one| matches!(one["name"].as_str(), Some("kube-api-qps" | "kube-api-burst")))
+        all.iter().all(|one| {
+            matches!(
+                one["name"].as_str(),
+                Some("kube-api-qps" | "kube-api-burst")
+            )
+        })
     }) && value.as_object().is_some_and(|fields| fields.len() == 1)
 }
 
@@ -231,12 +250,17 @@ fn missing(what: &str) -> ImportError {
 }
 
 fn ranges(what: &str, text: &str) -> Result<Vec<IpNet>, ImportError> {
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     let wrong = || ImportError::WrongType {
         place: what.to_owned(),
         wanted: "a range of addresses, or one of each family",
     };
-    parts.map(|part| part.parse().map_err(|_| wrong())).collect()
+    parts
+        .map(|part| part.parse().map_err(|_| wrong()))
+        .collect()
 }
 
 /// The smallest ranges that hold those of all nodes, but none smaller than usual.
@@ -284,14 +308,20 @@ pub(super) fn per_node(draft: &mut Draft, nodes: &[Seen<'_>]) -> Option<u8> {
 
 /// The cluster's address of a Service.
 pub(super) fn service(objects: &Objects, name: &str) -> Option<IpAddr> {
-    objects.named("Service", name)?.text("/spec/clusterIP")?.parse().ok()
+    objects
+        .named("Service", name)?
+        .text("/spec/clusterIP")?
+        .parse()
+        .ok()
 }
 
 /// The domain that the cluster's DNS answers for, or else that kubelet tells pods.
 fn told_domain(objects: &Objects) -> Option<String> {
     let of_dns = || {
         let file = objects.named("ConfigMap", "coredns")?.data("Corefile")?;
-        let line = file.lines().find_map(|line| line.trim().strip_prefix("kubernetes "))?;
+        let line = file
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("kubernetes "))?;
         let domain = line.split_whitespace().next()?.trim_end_matches('.');
         (domain != "{").then(|| domain.to_owned())
     };
@@ -313,13 +343,18 @@ fn proxy_field(objects: &Objects, field: &str) -> Option<String> {
 /// Who carries Service addresses, where that is told and not what Steading does by itself.
 pub(super) fn proxy(draft: &mut Draft, objects: &Objects, settings: &Settings) -> Option<Proxy> {
     if !settings.k3s.is_empty() {
-        return settings.k3s("disable-kube-proxy").next().map(|_| Proxy::None);
+        return settings
+            .k3s("disable-kube-proxy")
+            .next()
+            .map(|_| Proxy::None);
     }
     let set = objects.of("DaemonSet").any(|set| set.name == "kube-proxy");
     let map = objects.named("ConfigMap", "kube-proxy");
     // Where programs run outside of pods, nothing tells of them.
     if !set && map.is_none() {
-        let inside = objects.flag("kube-apiserver", "service-cluster-ip-range").is_some();
+        let inside = objects
+            .flag("kube-apiserver", "service-cluster-ip-range")
+            .is_some();
         return (inside || settings.kubeadm).then_some(Proxy::None);
     }
     let mode = proxy_field(objects, "mode").or_else(|| objects.flag("kube-proxy", "proxy-mode"));

@@ -38,9 +38,15 @@ pub(super) fn place(draft: &mut Draft, objects: &Objects) {
     }
     for driver in objects.of("CSIDriver") {
         if drivers.contains(&driver.name) {
-            draft.took(format!("the storage driver {}, by its classes", driver.name));
+            draft.took(format!(
+                "the storage driver {}, by its classes",
+                driver.name
+            ));
         } else {
-            draft.unplaced(&driver.place(), "a storage driver of which there is no class");
+            draft.unplaced(
+                &driver.place(),
+                "a storage driver of which there is no class",
+            );
         }
     }
 }
@@ -54,12 +60,16 @@ fn place_class(draft: &mut Draft, objects: &Objects, object: &Object, by: &str) 
         pool: object.text("/parameters/pool").and_then(names::name),
         reclaim: (object.text("/reclaimPolicy") == Some("Retain")).then_some(Reclaim::Retain),
     };
-    let ceph = by.strip_suffix(".rbd.csi.ceph.com").or_else(|| by.strip_suffix(".cephfs.csi.ceph.com"));
+    let ceph = by
+        .strip_suffix(".rbd.csi.ceph.com")
+        .or_else(|| by.strip_suffix(".cephfs.csi.ceph.com"));
     let plain = matches!(by, "rbd.csi.ceph.com" | "cephfs.csi.ceph.com");
     let local = LOCAL.iter().find(|(known, _)| *known == by);
     let told = match (rook_cluster(objects), local) {
         (Some(cluster), _) if ceph.is_some() => {
-            rook(draft, objects, cluster).classes.insert(name.clone(), class);
+            rook(draft, objects, cluster)
+                .classes
+                .insert(name.clone(), class);
             "Rook"
         }
         _ if ceph.is_some() || plain => {
@@ -80,20 +90,33 @@ fn place_class(draft: &mut Draft, objects: &Objects, object: &Object, by: &str) 
 }
 
 /// The storage of that name, made where it is not there yet.
-fn entry<'a>(draft: &'a mut Draft, name: &str, make: impl FnOnce() -> Storage) -> Option<&'a mut Storage> {
+fn entry<'a>(
+    draft: &'a mut Draft,
+    name: &str,
+    make: impl FnOnce() -> Storage,
+) -> Option<&'a mut Storage> {
     let name = names::name(name)?;
     Some(draft.lab.storage.entry(name).or_insert_with(make))
 }
 
-fn place_local(draft: &mut Draft, object: &Object, component: Option<&str>, class: &Name, value: Class) {
-    let path = object.text("/parameters/basePath").map(str::to_owned).or_else(|| {
-        // OpenEBS keeps its settings as a YAML text in an annotation.
-        let text = object.annotation("cas.openebs.io/config")?;
-        let settings = crate::document::yaml("cas.openebs.io/config", text).ok()?;
-        let all = settings.first()?.as_array()?;
-        let path = all.iter().find(|one| one["name"] == "BasePath")?;
-        Some(path["value"].as_str()?.to_owned())
-    });
+fn place_local(
+    draft: &mut Draft,
+    object: &Object,
+    component: Option<&str>,
+    class: &Name,
+    value: Class,
+) {
+    let path = object
+        .text("/parameters/basePath")
+        .map(str::to_owned)
+        .or_else(|| {
+            // OpenEBS keeps its settings as a YAML text in an annotation.
+            let text = object.annotation("cas.openebs.io/config")?;
+            let settings = crate::document::yaml("cas.openebs.io/config", text).ok()?;
+            let all = settings.first()?.as_array()?;
+            let path = all.iter().find(|one| one["name"] == "BasePath")?;
+            Some(path["value"].as_str()?.to_owned())
+        });
     let name = component.unwrap_or("local");
     let found = entry(draft, name, || Storage::Local(Local::default()));
     if let Some(Storage::Local(local)) = found {
@@ -104,7 +127,10 @@ fn place_local(draft: &mut Draft, object: &Object, component: Option<&str>, clas
 }
 
 fn place_nfs(draft: &mut Draft, object: &Object, class: &Name, value: &Class) -> bool {
-    let (Some(server), Some(export)) = (object.text("/parameters/server"), object.text("/parameters/share")) else {
+    let (Some(server), Some(export)) = (
+        object.text("/parameters/server"),
+        object.text("/parameters/share"),
+    ) else {
         return false;
     };
     let Some(host) = outside_host(draft, server, "nfs") else {
@@ -118,7 +144,11 @@ fn place_nfs(draft: &mut Draft, object: &Object, class: &Name, value: &Class) ->
     let export = export.to_owned();
     let name = format!("nfs-{host}-{export}");
     let found = entry(draft, &name, || {
-        Storage::Nfs(Nfs { server: host, export, classes: BTreeMap::new() })
+        Storage::Nfs(Nfs {
+            server: host,
+            export,
+            classes: BTreeMap::new(),
+        })
     });
     if let Some(Storage::Nfs(nfs)) = found {
         nfs.classes.insert(class.clone(), value.clone());
@@ -131,10 +161,20 @@ fn outside_host(draft: &mut Draft, at: &str, wanted: &str) -> Option<Name> {
     let address = at.parse::<IpAddr>().ok();
     if let Some(address) = address {
         let mut nodes = draft.lab.nodes.iter();
-        let node = nodes.find(|(_, node)| node.address.is_some_and(|own| own.iter().any(|one| one == address)));
+        let node = nodes.find(|(_, node)| {
+            node.address
+                .is_some_and(|own| own.iter().any(|one| one == address))
+        });
         let mut hosts = draft.lab.hosts.iter();
-        let host = hosts.find(|(_, host)| host.addresses.values().any(|one| one.fixed().contains(&address)));
-        if let Some(name) = host.map(|(name, _)| name).or(node.map(|(_, node)| &node.on)) {
+        let host = hosts.find(|(_, host)| {
+            host.addresses
+                .values()
+                .any(|one| one.fixed().contains(&address))
+        });
+        if let Some(name) = host
+            .map(|(name, _)| name)
+            .or(node.map(|(_, node)| &node.on))
+        {
             return Some(name.clone());
         }
     }
@@ -148,15 +188,24 @@ fn outside_host(draft: &mut Draft, at: &str, wanted: &str) -> Option<Name> {
     let name = names::free(&wanted, |name| draft.lab.hosts.contains_key(name));
     let mut host = Host::default();
     if let Some(address) = address {
-        match draft.lab.network_of(address).map(|(network, _)| network.clone()) {
+        match draft
+            .lab
+            .network_of(address)
+            .map(|(network, _)| network.clone())
+        {
             Some(network) => {
                 let fixed = HostAddress::Fixed(Dual::one(address));
                 host.addresses.insert(network, fixed);
             }
-            None => draft.unplaced(&format!("hosts.{name}"), format!("its address {address} is in no network of the nodes")),
+            None => draft.unplaced(
+                &format!("hosts.{name}"),
+                format!("its address {address} is in no network of the nodes"),
+            ),
         }
     }
-    draft.derived(format!("the host {name}: volumes of the cluster lie on {at}"));
+    draft.derived(format!(
+        "the host {name}: volumes of the cluster lie on {at}"
+    ));
     draft.lab.hosts.insert(name.clone(), host);
     Some(name)
 }
@@ -245,7 +294,9 @@ fn options(cluster: &Object) -> BTreeMap<String, String> {
     all.filter_map(Value::as_object)
         .flatten()
         .filter_map(|(option, value)| Some((option.clone(), value.as_str()?.to_owned())))
-        .filter(|(option, value)| !crate::secrecy::is_secret_word(option) && !crate::secrecy::looks_secret(value))
+        .filter(|(option, value)| {
+            !crate::secrecy::is_secret_word(option) && !crate::secrecy::looks_secret(value)
+        })
         .collect()
 }
 
@@ -255,7 +306,10 @@ fn external<'a>(draft: &'a mut Draft, objects: &Objects) -> &'a mut ExternalCeph
     if !draft.lab.storage.contains_key(&name) {
         let mut monitors = Vec::new();
         for map in objects.of("ConfigMap") {
-            let Some(text) = map.data("config.json").or_else(|| map.data("csi-cluster-config-json")) else {
+            let Some(text) = map
+                .data("config.json")
+                .or_else(|| map.data("csi-cluster-config-json"))
+            else {
                 continue;
             };
             let clusters: Value = serde_json::from_str(text).unwrap_or_default();
@@ -274,8 +328,14 @@ fn external<'a>(draft: &'a mut Draft, objects: &Objects) -> &'a mut ExternalCeph
                 host.runs.push(Service::CephMon);
             }
         }
-        let ceph = ExternalCeph { monitors, ..ExternalCeph::default() };
-        draft.lab.storage.insert(name.clone(), Storage::External(ceph));
+        let ceph = ExternalCeph {
+            monitors,
+            ..ExternalCeph::default()
+        };
+        draft
+            .lab
+            .storage
+            .insert(name.clone(), Storage::External(ceph));
     }
     match draft.lab.storage.get_mut(&name) {
         Some(Storage::External(ceph)) => ceph,

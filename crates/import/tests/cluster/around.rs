@@ -5,7 +5,9 @@ use std::io::Write as _;
 use base64::Engine as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use model::lab::{App, AppSource, Class, Component, FailureDomain, PoolKind, Reclaim, Rook, Storage};
+use model::lab::{
+    App, AppSource, Class, Component, FailureDomain, PoolKind, Reclaim, Rook, Storage,
+};
 use model::name::Name;
 use serde_json::{Value, json};
 
@@ -56,7 +58,11 @@ fn show_storage(shown: &mut Shown<'_>, storage: &Storage) {
             .map(|host| format!("{}:6789", peer(shown, host)))
             .collect();
         let config = json!([{ "clusterID": "x", "monitors": monitors }]).to_string();
-        shown.config_map("ceph-csi", "ceph-csi-config", json!({ "config.json": config }));
+        shown.config_map(
+            "ceph-csi",
+            "ceph-csi-config",
+            json!({ "config.json": config }),
+        );
     }
     for (name, class) in storage.classes() {
         let (by, parameters, annotation) = match storage {
@@ -64,7 +70,11 @@ fn show_storage(shown: &mut Shown<'_>, storage: &Storage) {
             Storage::Rook(rook) => {
                 let pool = class.pool.as_ref().and_then(|pool| rook.pools.get(pool));
                 let file = pool.is_some_and(|pool| pool.kind == PoolKind::File);
-                let by = if file { "rook-ceph.cephfs.csi.ceph.com" } else { "rook-ceph.rbd.csi.ceph.com" };
+                let by = if file {
+                    "rook-ceph.cephfs.csi.ceph.com"
+                } else {
+                    "rook-ceph.rbd.csi.ceph.com"
+                };
                 (by, json!({}), None)
             }
             Storage::Local(local) if local.by.is_some() => {
@@ -76,7 +86,11 @@ fn show_storage(shown: &mut Shown<'_>, storage: &Storage) {
             Storage::Local(_) => ("kubernetes.io/no-provisioner", json!({}), None),
             Storage::Nfs(nfs) => {
                 let server = peer(shown, &nfs.server);
-                ("nfs.csi.k8s.io", json!({ "server": server, "share": nfs.export }), None)
+                (
+                    "nfs.csi.k8s.io",
+                    json!({ "server": server, "share": nfs.export }),
+                    None,
+                )
             }
             Storage::Zfs(_) | Storage::Object(_) => continue,
         };
@@ -85,7 +99,13 @@ fn show_storage(shown: &mut Shown<'_>, storage: &Storage) {
     }
 }
 
-fn made(name: &Name, class: &Class, by: &str, mut parameters: Value, settings: Option<String>) -> Value {
+fn made(
+    name: &Name,
+    class: &Class,
+    by: &str,
+    mut parameters: Value,
+    settings: Option<String>,
+) -> Value {
     if let Some(pool) = &class.pool {
         parameters["pool"] = json!(pool);
     }
@@ -112,12 +132,16 @@ fn show_rook(shown: &mut Shown<'_>, rook: &Rook) {
     };
     let ceph = rook.ceph.as_deref().unwrap_or("19.2.3");
     let version = rook.version.as_deref().unwrap_or("1.18.0");
-    shown.add(object("CephCluster", "rook-ceph", json!({
-        "cephVersion": { "image": format!("quay.io/ceph/ceph:v{ceph}") },
-        "mon": { "count": rook.monitors.unwrap_or(3) },
-        "mgr": { "count": rook.managers.unwrap_or(2) },
-        "cephConfig": { "global": rook.options },
-    })));
+    shown.add(object(
+        "CephCluster",
+        "rook-ceph",
+        json!({
+            "cephVersion": { "image": format!("quay.io/ceph/ceph:v{ceph}") },
+            "mon": { "count": rook.monitors.unwrap_or(3) },
+            "mgr": { "count": rook.managers.unwrap_or(2) },
+            "cephConfig": { "global": rook.options },
+        }),
+    ));
     shown.add(json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": { "name": "rook-ceph-operator", "namespace": "rook-ceph" },
@@ -181,7 +205,11 @@ fn show_component(shown: &mut Shown<'_>, name: &Name, component: &Component) {
                 "metadata": { "name": "flux-system", "namespace": "flux-system" }, "spec": spec,
             })
         };
-        shown.add(object("source", "GitRepository", json!({ "url": repository, "interval": "1m" })));
+        shown.add(object(
+            "source",
+            "GitRepository",
+            json!({ "url": repository, "interval": "1m" }),
+        ));
         let spec = json!({ "path": format!("./{path}"), "interval": "10m", "prune": true });
         shown.add(object("kustomize", "Kustomization", spec));
     }
@@ -213,7 +241,13 @@ fn show_app(shown: &mut Shown<'_>, name: &Name, app: &App) {
 }
 
 /// A release as Helm keeps it.
-pub fn helm_secret(namespace: &str, name: &str, number: u32, status: &str, release: &Value) -> Value {
+pub fn helm_secret(
+    namespace: &str,
+    name: &str,
+    number: u32,
+    status: &str,
+    release: &Value,
+) -> Value {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(release.to_string().as_bytes()).unwrap();
     let engine = base64::engine::general_purpose::STANDARD;

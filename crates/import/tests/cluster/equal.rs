@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::lab::{
-    App, AppSource, Cluster, Cni, Component, Datastore, Distribution, Endpoint, FlannelBackend, Lab,
-    Proxy, Reclaim, Storage,
+    App, AppSource, Cluster, Cni, Component, Datastore, Distribution, Endpoint, FlannelBackend,
+    Lab, Proxy, Reclaim, Storage,
 };
 use model::name::Name;
 use model::resource::Member;
@@ -39,7 +39,11 @@ pub fn assert_equivalent(lab: &Lab, name: &Name, imported: &Lab) {
     nodes(lab, name, imported);
     distribution(lab, name, wanted, found);
     cluster(wanted, found);
-    assert_eq!(endpoint(lab, name), endpoint(imported, name), "the endpoint");
+    assert_eq!(
+        endpoint(lab, name),
+        endpoint(imported, name),
+        "the endpoint"
+    );
     cni(lab, name, imported);
     assert_eq!(classes(lab, Some(name)), classes(imported, None), "classes");
     rook(lab, imported);
@@ -50,7 +54,10 @@ pub fn assert_equivalent(lab: &Lab, name: &Name, imported: &Lab) {
 /// The members as the catalog derives them, without what the distribution does not show.
 fn of_members(lab: &Lab, name: &Name) -> BTreeMap<Name, Member> {
     let mut all = members(&resources(lab, name));
-    let shown = matches!(lab.clusters[name].distribution, Distribution::Kubeadm(_) | Distribution::K3s(_));
+    let shown = matches!(
+        lab.clusters[name].distribution,
+        Distribution::Kubeadm(_) | Distribution::K3s(_)
+    );
     for member in all.values_mut() {
         if !shown {
             member.sans.clear();
@@ -92,10 +99,20 @@ fn distribution(lab: &Lab, name: &Name, wanted: &Cluster, found: &Cluster) {
             assert_eq!(sorted(&found.extensions), sorted(&wanted.extensions));
         }
         (Distribution::K3s(wanted), Distribution::K3s(found)) => {
-            assert_eq!((&found.version, &found.disable), (&wanted.version, &wanted.disable));
+            assert_eq!(
+                (&found.version, &found.disable),
+                (&wanted.version, &wanted.disable)
+            );
             let several = lab.control_planes(name).count() > 1;
-            let usual = if several { Datastore::Etcd } else { Datastore::Sqlite };
-            assert_eq!(found.datastore.unwrap_or(usual), wanted.datastore.unwrap_or(usual));
+            let usual = if several {
+                Datastore::Etcd
+            } else {
+                Datastore::Sqlite
+            };
+            assert_eq!(
+                found.datastore.unwrap_or(usual),
+                wanted.datastore.unwrap_or(usual)
+            );
         }
         (Distribution::Nixos(wanted), Distribution::Nixos(found)) => {
             assert_eq!(found.release, wanted.release);
@@ -109,11 +126,20 @@ fn cluster(wanted: &Cluster, found: &Cluster) {
     assert_eq!(found.pods, wanted.pods);
     assert_eq!(found.services, wanted.services);
     let usual = |length: u8| !matches!(length, 24 | 64);
-    assert_eq!(found.pods_per_node, wanted.pods_per_node.filter(|length| usual(*length)));
-    let dns = |one: &Cluster| one.dns.or_else(|| catalog::dns_address(&one.services.first()));
+    assert_eq!(
+        found.pods_per_node,
+        wanted.pods_per_node.filter(|length| usual(*length))
+    );
+    let dns = |one: &Cluster| {
+        one.dns
+            .or_else(|| catalog::dns_address(&one.services.first()))
+    };
     assert_eq!(dns(found), dns(wanted));
     assert_eq!(found.api_service, wanted.api_service);
-    if matches!(wanted.distribution, Distribution::Kubeadm(_) | Distribution::Talos(_)) {
+    if matches!(
+        wanted.distribution,
+        Distribution::Kubeadm(_) | Distribution::Talos(_)
+    ) {
         assert_eq!(found.oidc, wanted.oidc);
     }
     let kubeadm = matches!(wanted.distribution, Distribution::Kubeadm(_));
@@ -154,8 +180,14 @@ fn cni(lab: &Lab, name: &Name, imported: &Lab) {
     }
     let bgp = |lab: &Lab| {
         let bgp = lab.clusters[name].cni.bgp()?;
-        let peers = bgp.peers.iter().flat_map(|host| lab.host_addresses(&lab.hosts[host]));
-        Some((bgp.asn, peers.map(|(_, address)| address).collect::<BTreeSet<_>>()))
+        let peers = bgp
+            .peers
+            .iter()
+            .flat_map(|host| lab.host_addresses(&lab.hosts[host]));
+        Some((
+            bgp.asn,
+            peers.map(|(_, address)| address).collect::<BTreeSet<_>>(),
+        ))
     };
     match (bgp(lab), bgp(imported)) {
         (Some((asn, peers)), Some((found, told))) => {
@@ -179,8 +211,18 @@ fn cni(lab: &Lab, name: &Name, imported: &Lab) {
             version(&wanted.version, &found.version);
             assert_eq!(found.load_balancer, wanted.load_balancer);
             assert_eq!(
-                (found.direct_return, found.l2, &found.api, found.masquerade_v6),
-                (wanted.direct_return, wanted.l2, &wanted.api, wanted.masquerade_v6)
+                (
+                    found.direct_return,
+                    found.l2,
+                    &found.api,
+                    found.masquerade_v6
+                ),
+                (
+                    wanted.direct_return,
+                    wanted.l2,
+                    &wanted.api,
+                    wanted.masquerade_v6
+                )
             );
         }
         _ => {}
@@ -191,15 +233,25 @@ fn cni(lab: &Lab, name: &Name, imported: &Lab) {
 fn classes(lab: &Lab, cluster: Option<&Name>) -> BTreeMap<Name, Value> {
     let mut all = BTreeMap::new();
     for storage in lab.storage.values() {
-        let here = lab.cluster_or_only(cluster_of(storage)).map(|(name, _)| name);
+        let here = lab
+            .cluster_or_only(cluster_of(storage))
+            .map(|(name, _)| name);
         if cluster.is_some() && here != cluster {
             continue;
         }
         let addresses = |hosts: &[Name]| -> BTreeSet<String> {
-            let all = hosts.iter().flat_map(|host| lab.host_addresses(&lab.hosts[host]));
-            let nodes = lab.nodes.values().filter(|node| node.machine().is_none() && hosts.contains(&node.on));
+            let all = hosts
+                .iter()
+                .flat_map(|host| lab.host_addresses(&lab.hosts[host]));
+            let nodes = lab
+                .nodes
+                .values()
+                .filter(|node| node.machine().is_none() && hosts.contains(&node.on));
             let nodes = nodes.filter_map(|node| lab.node_address(node));
-            let v4 = all.map(|(_, address)| address).chain(nodes).filter(IpAddr::is_ipv4);
+            let v4 = all
+                .map(|(_, address)| address)
+                .chain(nodes)
+                .filter(IpAddr::is_ipv4);
             v4.map(|address| address.to_string()).collect()
         };
         let on = match storage {
@@ -254,10 +306,17 @@ fn components(lab: &Lab, name: &Name, imported: &Lab) {
         let found = &imported.components[name];
         assert_eq!(found.entry(name), wanted.entry(name));
         assert_eq!(found.address, wanted.address, "{name}");
-        assert!(wanted.version.is_none() || found.version == wanted.version, "{name}");
+        assert!(
+            wanted.version.is_none() || found.version == wanted.version,
+            "{name}"
+        );
         assert_eq!(found.texts("pool"), wanted.texts("pool"), "{name}");
         for setting in ["l2", "path", "repository"] {
-            assert_eq!(found.settings.get(setting), wanted.settings.get(setting), "{name}");
+            assert_eq!(
+                found.settings.get(setting),
+                wanted.settings.get(setting),
+                "{name}"
+            );
         }
     }
 }
@@ -276,7 +335,13 @@ fn apps(lab: &Lab, name: &Name, imported: &Lab) {
             }
             None => String::new(),
         };
-        (name.clone(), (source, app.namespace.clone().unwrap_or_else(|| name.clone())))
+        (
+            name.clone(),
+            (
+                source,
+                app.namespace.clone().unwrap_or_else(|| name.clone()),
+            ),
+        )
     };
     let wanted: BTreeMap<_, _> = lab
         .apps
@@ -284,6 +349,10 @@ fn apps(lab: &Lab, name: &Name, imported: &Lab) {
         .filter(|(_, app)| here(app))
         .map(|(name, app)| told(name, app))
         .collect();
-    let found: BTreeMap<_, _> = imported.apps.iter().map(|(name, app)| told(name, app)).collect();
+    let found: BTreeMap<_, _> = imported
+        .apps
+        .iter()
+        .map(|(name, app)| told(name, app))
+        .collect();
     assert_eq!(found, wanted, "apps");
 }

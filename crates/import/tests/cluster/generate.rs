@@ -52,15 +52,17 @@ fn distribution() -> impl Strategy<Value = Value> {
             "version": format!("1.{minor}.{patch}"), "kubernetes": "1.35.2", "extensions": extensions
         } })
     });
-    let k3s = (select(vec![None, Some("etcd")]), prop::collection::btree_set("[a-z]{3,8}", 0..3)).prop_map(
-        |(datastore, disable)| {
+    let k3s = (
+        select(vec![None, Some("etcd")]),
+        prop::collection::btree_set("[a-z]{3,8}", 0..3),
+    )
+        .prop_map(|(datastore, disable)| {
             let mut k3s = json!({ "version": "1.36.2+k3s1", "disable": disable });
             if let Some(datastore) = datastore {
                 k3s["datastore"] = json!(datastore);
             }
             json!({ "k3s": k3s })
-        },
-    );
+        });
     prop_oneof![
         3 => select(catalog::kubernetes_versions()).prop_map(|version| json!({ "kubeadm": { "kubernetes": version } })),
         2 => talos,
@@ -100,19 +102,22 @@ fn cni() -> impl Strategy<Value = Value> {
         any::<[bool; 5]>(),
         prop::option::of("[a-z]{1,8}\\.example\\.net"),
     )
-        .prop_map(|(encapsulation, mtu, [dsr, l2, bgp, pool, masquerade], api)| {
-            let mut cilium = json!({
-                "version": "1.18.5", "encapsulation": encapsulation, "mtu": mtu,
-                "direct-return": dsr, "l2": l2, "masquerade-v6": masquerade, "api": api,
-            });
-            if bgp {
-                cilium["bgp"] = json!({ "asn": 64_513, "peers": ["gateway"] });
-            }
-            if pool {
-                cilium["load-balancer"] = json!(["10.9.0.16/28", "10.9.0.40-10.9.0.49", "10.9.0.60"]);
-            }
-            json!({ "cilium": cilium })
-        });
+        .prop_map(
+            |(encapsulation, mtu, [dsr, l2, bgp, pool, masquerade], api)| {
+                let mut cilium = json!({
+                    "version": "1.18.5", "encapsulation": encapsulation, "mtu": mtu,
+                    "direct-return": dsr, "l2": l2, "masquerade-v6": masquerade, "api": api,
+                });
+                if bgp {
+                    cilium["bgp"] = json!({ "asn": 64_513, "peers": ["gateway"] });
+                }
+                if pool {
+                    cilium["load-balancer"] =
+                        json!(["10.9.0.16/28", "10.9.0.40-10.9.0.49", "10.9.0.60"]);
+                }
+                json!({ "cilium": cilium })
+            },
+        );
     prop_oneof![flannel, calico, cilium]
 }
 
@@ -130,21 +135,29 @@ fn details() -> impl Strategy<Value = Details> {
         1_u32..64,
         1_u32..128,
     )
-        .prop_map(|(per_node, proxy, sans, domain, oidc, labels, taints, cpu, memory)| Details {
-            per_node,
-            proxy,
-            sans,
-            domain,
-            oidc,
-            labels,
-            taints,
-            cpu,
-            memory,
-        })
+        .prop_map(
+            |(per_node, proxy, sans, domain, oidc, labels, taints, cpu, memory)| Details {
+                per_node,
+                proxy,
+                sans,
+                domain,
+                oidc,
+                labels,
+                taints,
+                cpu,
+                memory,
+            },
+        )
 }
 
 fn around() -> impl Strategy<Value = Around> {
-    let known = ["cert-manager", "external-dns", "grafana", "loki", "reloader"];
+    let known = [
+        "cert-manager",
+        "external-dns",
+        "grafana",
+        "loki",
+        "reloader",
+    ];
     (
         prop::sample::subsequence(known.to_vec(), 0..=known.len()),
         prop::option::of(any::<bool>()),
@@ -166,7 +179,14 @@ pub fn lab() -> impl Strategy<Value = Lab> {
     let size = (any::<u8>(), any::<bool>(), prop::option::of(1400_u16..9001));
     let nodes = (1_usize..4, 0_usize..5, any::<bool>(), 0_u8..4);
     (size, nodes, distribution(), cni(), details(), around()).prop_map(
-        |((third, dual, mtu), (planes, workers, bare, endpoint), distribution, cni, details, around)| {
+        |(
+            (third, dual, mtu),
+            (planes, workers, bare, endpoint),
+            distribution,
+            cni,
+            details,
+            around,
+        )| {
             let parts = Parts {
                 third,
                 dual,
@@ -199,11 +219,18 @@ fn without_nulls(value: Value) -> Value {
 
 impl Parts {
     fn both(&self, four: String, six: String) -> Value {
-        if self.dual { json!([four, six]) } else { json!(four) }
+        if self.dual {
+            json!([four, six])
+        } else {
+            json!(four)
+        }
     }
 
     fn address(&self, host: usize) -> Value {
-        self.both(format!("10.9.{}.{host}", self.third), format!("fd09:{}::{host}", self.third))
+        self.both(
+            format!("10.9.{}.{host}", self.third),
+            format!("fd09:{}::{host}", self.third),
+        )
     }
 
     fn lab(&self) -> Value {
@@ -247,11 +274,17 @@ impl Parts {
         let third = self.third;
         let mut nodes = Map::new();
         let mut hosts = Map::from_iter([
-            ("big".to_owned(), json!({ "cpu": 512, "memory": "4Ti", "hypervisor": { "qemu": {} } })),
-            ("gateway".to_owned(), json!({
-                "addresses": { "lan": format!("10.9.{third}.1") },
-                "bgp": { "asn": 64_600 },
-            })),
+            (
+                "big".to_owned(),
+                json!({ "cpu": 512, "memory": "4Ti", "hypervisor": { "qemu": {} } }),
+            ),
+            (
+                "gateway".to_owned(),
+                json!({
+                    "addresses": { "lan": format!("10.9.{third}.1") },
+                    "bgp": { "asn": 64_600 },
+                }),
+            ),
         ]);
         let taints = self.details.taints.as_ref().map(|all| {
             let one = |(key, value, effect): &(String, Option<String>, &str)| {
@@ -346,9 +379,12 @@ impl Parts {
             components.insert("metallb".to_owned(), one);
         }
         if self.around.retain {
-            components.insert("flux".to_owned(), json!({
-                "repository": "ssh://git@git.example.net/a.git", "path": "clusters/main"
-            }));
+            components.insert(
+                "flux".to_owned(),
+                json!({
+                    "repository": "ssh://git@git.example.net/a.git", "path": "clusters/main"
+                }),
+            );
         }
         Value::Object(components)
     }

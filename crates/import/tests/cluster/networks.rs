@@ -77,10 +77,14 @@ fn show_calico(shown: &mut Shown<'_>, of: &Calico) {
     };
     for (number, range) in shown.cluster.pods.iter().enumerate() {
         let name = format!("pool-{number}");
-        shown.add(calico("IPPool", &name, json!({
-            "cidr": range, "vxlanMode": mode(Encapsulation::Vxlan),
-            "ipipMode": mode(Encapsulation::Ipip), "blockSize": 26,
-        })));
+        shown.add(calico(
+            "IPPool",
+            &name,
+            json!({
+                "cidr": range, "vxlanMode": mode(Encapsulation::Vxlan),
+                "ipipMode": mode(Encapsulation::Ipip), "blockSize": 26,
+            }),
+        ));
     }
     shown.add(calico("FelixConfiguration", "default", json!({
         "bpfEnabled": of.dataplane == CalicoDataplane::Ebpf,
@@ -88,7 +92,11 @@ fn show_calico(shown: &mut Shown<'_>, of: &Calico) {
         "wireguardEnabled": of.encapsulation == Encapsulation::Wireguard,
     })));
     let mtu = catalog::pod_mtu(shown.lab, shown.name, shown.cluster);
-    shown.config_map("kube-system", "calico-config", json!({ "veth_mtu": mtu.to_string() }));
+    shown.config_map(
+        "kube-system",
+        "calico-config",
+        json!({ "veth_mtu": mtu.to_string() }),
+    );
     let version = of.version.as_deref().unwrap_or("3.32.0");
     let image = format!("quay.io/calico/node:v{version}");
     shown.daemon_set("calico-node", &image, json!([]), json!([]));
@@ -99,9 +107,16 @@ fn show_calico(shown: &mut Shown<'_>, of: &Calico) {
         }));
     }
     if let Some(bgp) = &of.bgp {
-        shown.add(calico("BGPConfiguration", "default", json!({ "asNumber": bgp.asn })));
+        shown.add(calico(
+            "BGPConfiguration",
+            "default",
+            json!({ "asNumber": bgp.asn }),
+        ));
         for host in &bgp.peers {
-            let asn = shown.lab.hosts[host].bgp.as_ref().map_or(64_999, |router| router.asn);
+            let asn = shown.lab.hosts[host]
+                .bgp
+                .as_ref()
+                .map_or(64_999, |router| router.asn);
             let spec = json!({ "peerIP": peer(shown, host), "asNumber": asn });
             shown.add(calico("BGPPeer", host.as_str(), spec));
         }
@@ -126,7 +141,10 @@ fn show_cilium(shown: &mut Shown<'_>, of: &Cilium) {
     shown.config_map("kube-system", "cilium-config", config);
     let version = of.version.as_deref().unwrap_or("1.19.0");
     let image = format!("quay.io/cilium/cilium:v{version}@sha256:0123");
-    let api = of.api.iter().map(|api| json!({ "name": "KUBERNETES_SERVICE_HOST", "value": api }));
+    let api = of
+        .api
+        .iter()
+        .map(|api| json!({ "name": "KUBERNETES_SERVICE_HOST", "value": api }));
     let env = Value::from_iter(api);
     shown.daemon_set("cilium", &image, json!([]), env);
     let object = |kind: &str, spec: Value| {
@@ -145,21 +163,31 @@ fn show_cilium(shown: &mut Shown<'_>, of: &Cilium) {
                 None => json!({ "start": range }),
             })
             .collect();
-        shown.add(object("CiliumLoadBalancerIPPool", json!({ "blocks": blocks })));
+        shown.add(object(
+            "CiliumLoadBalancerIPPool",
+            json!({ "blocks": blocks }),
+        ));
     }
     if of.l2 {
-        shown.add(object("CiliumL2AnnouncementPolicy", json!({ "loadBalancerIPs": true })));
+        shown.add(object(
+            "CiliumL2AnnouncementPolicy",
+            json!({ "loadBalancerIPs": true }),
+        ));
     }
     if let Some(bgp) = &of.bgp {
         let peers: Vec<Value> = bgp
             .peers
             .iter()
             .map(|host| {
-                let asn = shown.lab.hosts[host].bgp.as_ref().map_or(64_999, |router| router.asn);
+                let asn = shown.lab.hosts[host]
+                    .bgp
+                    .as_ref()
+                    .map_or(64_999, |router| router.asn);
                 json!({ "name": host, "peerASN": asn, "peerAddress": peer(shown, host) })
             })
             .collect();
-        let spec = json!({ "bgpInstances": [{ "name": "a", "localASN": bgp.asn, "peers": peers }] });
+        let spec =
+            json!({ "bgpInstances": [{ "name": "a", "localASN": bgp.asn, "peers": peers }] });
         shown.add(object("CiliumBGPClusterConfig", spec));
     }
 }

@@ -59,7 +59,9 @@ pub fn told_addresses(lab: &Lab, node: &Node) -> Vec<IpAddr> {
     };
     let network = lab.network_of(main).map(|(name, _)| name);
     let all = lab.node_addresses(node).into_iter();
-    let here = all.filter(|(of, _)| Some(*of) == network).map(|(_, one)| one);
+    let here = all
+        .filter(|(of, _)| Some(*of) == network)
+        .map(|(_, one)| one);
     let other = here.filter(|one| one.is_ipv6() != main.is_ipv6()).take(1);
     std::iter::once(main).chain(other).collect()
 }
@@ -82,7 +84,9 @@ pub fn dump(lab: &Lab, name: &Name) -> Files {
     networks::show(&mut shown);
     around::show(&mut shown);
     let objects = shown.objects.into_iter().enumerate();
-    objects.map(|(at, one)| (format!("{at}.json"), one.to_string())).collect()
+    objects
+        .map(|(at, one)| (format!("{at}.json"), one.to_string()))
+        .collect()
 }
 
 impl Shown<'_> {
@@ -173,8 +177,13 @@ impl Shown<'_> {
             "clusters": [{ "name": full, "cluster": { "server": server } }],
         }));
         self.add(json!({ "serverVersion": { "gitVersion": self.version() } }));
-        let planes = self.members.values().filter(|one| one.role == Role::ControlPlane);
-        let endpoints: Vec<Value> = planes.map(|one| json!({ "addresses": [one.address] })).collect();
+        let planes = self
+            .members
+            .values()
+            .filter(|one| one.role == Role::ControlPlane);
+        let endpoints: Vec<Value> = planes
+            .map(|one| json!({ "addresses": [one.address] }))
+            .collect();
         self.add(json!({
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": {
@@ -185,10 +194,17 @@ impl Shown<'_> {
         }));
         let services = self.cluster.services.first();
         let mut hosts = services.hosts();
-        let first = if services.addr().is_ipv6() { hosts.nth(1) } else { hosts.next() };
+        let first = if services.addr().is_ipv6() {
+            hosts.nth(1)
+        } else {
+            hosts.next()
+        };
         let api = self.cluster.api_service.or(first);
         let dns = self.cluster.dns.or_else(|| catalog::dns_address(&services));
-        for (namespace, name, address) in [("default", "kubernetes", api), ("kube-system", "kube-dns", dns)] {
+        for (namespace, name, address) in [
+            ("default", "kubernetes", api),
+            ("kube-system", "kube-dns", dns),
+        ] {
             self.add(json!({
                 "apiVersion": "v1", "kind": "Service",
                 "metadata": { "name": name, "namespace": namespace },
@@ -247,10 +263,16 @@ impl Shown<'_> {
         let usual = if range.addr().is_ipv6() { 64 } else { 24 };
         let dual = self.cluster.pods.iter().count() > 1;
         let said = self.cluster.pods_per_node.filter(|length| {
-            *length <= range.max_prefix_len() && *length >= range.prefix_len() && (!dual || (*length > 32) == range.addr().is_ipv6())
+            *length <= range.max_prefix_len()
+                && *length >= range.prefix_len()
+                && (!dual || (*length > 32) == range.addr().is_ipv6())
         });
         let length = said.unwrap_or(usual).max(range.prefix_len());
-        range.subnets(length).unwrap().nth(position).unwrap_or(range)
+        range
+            .subnets(length)
+            .unwrap()
+            .nth(position)
+            .unwrap_or(range)
     }
 
     fn labels(&self, name: &Name, member: &Member, arch: &Value) -> Value {
@@ -294,13 +316,24 @@ impl Shown<'_> {
         if let Distribution::K3s(k3s) = &self.cluster.distribution {
             let mut words = vec!["agent".to_owned()];
             if member.role == Role::ControlPlane {
-                words = ["server", "--cluster-cidr", &Self::ranges(self.cluster.pods.iter())]
-                    .map(str::to_owned)
-                    .to_vec();
-                words.push(format!("--service-cidr={}", Self::ranges(self.cluster.services.iter())));
-                let mut more = |name: &str, value: &str| words.extend([format!("--{name}"), value.to_owned()]);
+                words = [
+                    "server",
+                    "--cluster-cidr",
+                    &Self::ranges(self.cluster.pods.iter()),
+                ]
+                .map(str::to_owned)
+                .to_vec();
+                words.push(format!(
+                    "--service-cidr={}",
+                    Self::ranges(self.cluster.services.iter())
+                ));
+                let mut more =
+                    |name: &str, value: &str| words.extend([format!("--{name}"), value.to_owned()]);
                 k3s.disable.iter().for_each(|one| more("disable", one));
-                self.cluster.sans.iter().for_each(|one| more("tls-san", one));
+                self.cluster
+                    .sans
+                    .iter()
+                    .for_each(|one| more("tls-san", one));
                 more("cluster-domain", &self.cluster.domain);
                 if self.cluster.proxy == Some(Proxy::None) {
                     words.push("--disable-kube-proxy".to_owned());
@@ -320,7 +353,12 @@ impl Shown<'_> {
             Distribution::Talos(_) => {}
             // Nothing but the range of Services, which every API server writes down.
             _ => {
-                let all: Vec<String> = self.cluster.services.iter().map(|one| one.to_string()).collect();
+                let all: Vec<String> = self
+                    .cluster
+                    .services
+                    .iter()
+                    .map(|one| one.to_string())
+                    .collect();
                 self.add(json!({
                     "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR",
                     "metadata": { "name": "kubernetes" }, "spec": { "cidrs": all },
@@ -332,10 +370,20 @@ impl Shown<'_> {
         if let Some(oidc) = &self.cluster.oidc {
             flags.push(format!("--oidc-issuer-url={}", oidc.issuer));
             flags.push(format!("--oidc-client-id={}", oidc.client));
-            flags.extend(oidc.username_claim.as_ref().map(|claim| format!("--oidc-username-claim={claim}")));
+            flags.extend(
+                oidc.username_claim
+                    .as_ref()
+                    .map(|claim| format!("--oidc-username-claim={claim}")),
+            );
         }
-        let manager = vec![format!("--cluster-cidr={pods}"), "--allocate-node-cidrs=true".to_owned()];
-        for (program, flags) in [("kube-apiserver", flags), ("kube-controller-manager", manager)] {
+        let manager = vec![
+            format!("--cluster-cidr={pods}"),
+            "--allocate-node-cidrs=true".to_owned(),
+        ];
+        for (program, flags) in [
+            ("kube-apiserver", flags),
+            ("kube-controller-manager", manager),
+        ] {
             let command: Vec<String> = std::iter::once(program.to_owned()).chain(flags).collect();
             self.add(json!({
                 "apiVersion": "v1", "kind": "Pod",
@@ -386,11 +434,21 @@ impl Shown<'_> {
                 let config = json!({ "kind": "KubeProxyConfiguration", "mode": mode });
                 let data = json!({ "config.conf": config.to_string() });
                 self.config_map("kube-system", "kube-proxy", data);
-                self.daemon_set("kube-proxy", "registry.k8s.io/kube-proxy:v1", json!([]), json!([]));
+                self.daemon_set(
+                    "kube-proxy",
+                    "registry.k8s.io/kube-proxy:v1",
+                    json!([]),
+                    json!([]),
+                );
             }
             Distribution::Talos(_) => {
                 let args = json!([format!("--proxy-mode={mode}")]);
-                self.daemon_set("kube-proxy", "registry.k8s.io/kube-proxy:v1", args, json!([]));
+                self.daemon_set(
+                    "kube-proxy",
+                    "registry.k8s.io/kube-proxy:v1",
+                    args,
+                    json!([]),
+                );
             }
             // Inside another program, or a service of the operating system.
             _ => {}
