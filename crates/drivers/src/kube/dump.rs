@@ -119,10 +119,11 @@ pub fn dump(
     let doing = || DriverError::new("reading the kubeconfig");
     let mut merged = Kubeconfig::default();
     for path in kubeconfig {
-        let one = Kubeconfig::read_from(path).map_err(|error| doing().caused_by(error))?;
+        let one =
+            Kubeconfig::read_from(path).map_err(|error| doing().caused_by(error.to_string()))?;
         merged = merged
             .merge(one)
-            .map_err(|error| doing().caused_by(error))?;
+            .map_err(|error| doing().caused_by(error.to_string()))?;
     }
     let mut reading = Reading {
         cluster: Cluster::by_kubeconfig(merged.clone(), &options(context))?,

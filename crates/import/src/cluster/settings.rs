@@ -190,7 +190,7 @@ impl Settings {
                 found.push(range);
             }
         }
-        networks::dual(&found).ok_or_else(|| missing("the pods' range"))
+        or_usual(draft, &found, "pods", "10.244.0.0/16")
     }
 
     /// The Services' ranges.
@@ -221,7 +221,8 @@ impl Settings {
                 "the Services' range around {address}: nothing tells how large it is"
             ));
         }
-        networks::dual(&found).ok_or_else(|| missing("the Services' range"))
+        // kubeadm's default (its `DefaultServicesSubnet`).
+        or_usual(draft, &found, "services", "10.96.0.0/12")
     }
 
     fn all_k3s(&self, name: &str) -> Option<String> {
@@ -243,10 +244,19 @@ fn is_ours(value: &Value) -> bool {
     }) && value.as_object().is_some_and(|fields| fields.len() == 1)
 }
 
-fn missing(what: &str) -> ImportError {
-    ImportError::Missing {
-        place: what.to_owned(),
+/// The ranges, or the usual one where the account that reads may not see any.
+fn or_usual(
+    draft: &mut Draft,
+    found: &[IpNet],
+    what: &str,
+    usual: &'static str,
+) -> Result<Dual<IpNet>, ImportError> {
+    if let Some(ranges) = networks::dual(found) {
+        return Ok(ranges);
     }
+    let text = format!("{usual}, the usual range: nothing that could be read tells it");
+    draft.unplaced(&format!("clusters.{what}"), text);
+    Ok(Dual::one(usual.parse().map_err(|_| ImportError::TooMuch)?))
 }
 
 fn ranges(what: &str, text: &str) -> Result<Vec<IpNet>, ImportError> {
