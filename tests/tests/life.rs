@@ -50,6 +50,8 @@ fn a_lab_comes_up_answers_and_leaves_nothing_behind() {
     let kubeconfig = fs::read_to_string(kubeconfig).expect("the kubeconfig");
     assert!(!kubeconfig.contains("client-key"), "{kubeconfig}");
 
+    comes_back_from_its_cluster(&lab);
+
     // Inside a node.
     let ran = lab
         .run(&["ssh", "--lab", "LAB", "worker-1", "--", "hostname"])
@@ -63,6 +65,52 @@ fn a_lab_comes_up_answers_and_leaves_nothing_behind() {
     lab.down_to_nothing();
     // Down again is no error, and there is nothing to do.
     lab.down_to_nothing();
+}
+
+/// The lab file that an import makes of the running cluster: the same cluster and nodes.
+fn comes_back_from_its_cluster(lab: &Lab) {
+    let folder = lab.path();
+    let kubeconfig = folder.join(".steading/kubeconfig-main.yaml");
+    let kubeconfig = kubeconfig.display().to_string();
+    let words = [
+        "import",
+        "cluster",
+        "--kubeconfig",
+        &kubeconfig,
+        "--format",
+        "json",
+    ];
+    let ran = lab.run(&words).expect(0);
+    let answer: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(answer["findings"], serde_json::json!([]), "check is clean");
+    let read = |text: String| {
+        let name = "lab.yaml".to_owned();
+        let reading = model::read::read(&[model::source::Source { name, text }]);
+        reading.lab.expect("a lab")
+    };
+    let written = fs::read_to_string(folder.join("lab.yaml")).expect("the lab file");
+    let declared = read(written);
+    let imported = read(answer["file"].as_str().expect("a file").to_owned());
+    assert_eq!(imported.lab, declared.lab);
+    assert_eq!(imported.clusters, declared.clusters);
+    let ranges = |lab: &model::lab::Lab| {
+        let all = lab.networks.values();
+        all.map(|network| network.cidr).collect::<Vec<_>>()
+    };
+    assert_eq!(ranges(&imported), ranges(&declared));
+    let nodes = imported.nodes.keys().collect::<Vec<_>>();
+    assert_eq!(nodes, declared.nodes.keys().collect::<Vec<_>>());
+    for (name, node) in &declared.nodes {
+        let theirs = &imported.nodes[name];
+        assert_eq!(
+            (theirs.role, theirs.address, &theirs.labels, &theirs.taints),
+            (node.role, node.address, &node.labels, &node.taints)
+        );
+        let host = &imported.hosts[&theirs.on];
+        let (cpu, memory) = node.machine().expect("a container").size();
+        assert_eq!((host.cpu, host.memory), (Some(cpu), Some(memory)));
+    }
+    assert!(imported.apps.contains_key("podinfo"), "{:?}", imported.apps);
 }
 
 #[test]

@@ -91,10 +91,11 @@ pub(crate) enum Command {
         #[arg(long)]
         derived: bool,
     },
-    /// Write a lab file out of what another tool was told, and check it
+    /// Write a lab file out of what another tool was told or a cluster tells, and check it
     #[command(after_help = "Examples:\n  \
         steading import talhelper talos/talconfig.yaml --out lab.yaml\n  \
-        steading import talos clusterconfig > lab.yaml\n\n\
+        steading import talos clusterconfig > lab.yaml\n  \
+        steading import cluster --context home --out lab.yaml\n\n\
         What has no place in a lab is kept under notes. Secrets are never taken over: encrypted\n\
         ones are referred to, plain ones left out and named.")]
     Import(ImportArgs),
@@ -337,6 +338,26 @@ pub(crate) enum ImportFrom {
     Terraform {
         /// The state, as `terraform state pull` prints it
         state: PathBuf,
+    },
+    /// A running cluster, by a kubeconfig: its nodes, networks, storage, releases and sources
+    #[command(after_help = "Examples:\n  \
+        steading import cluster --out lab.yaml\n  \
+        steading import cluster --kubeconfig ~/.kube/home.yaml --context admin@home > lab.yaml\n  \
+        kubectl get nodes,services,configmaps,storageclasses -A -o json > dump.json\n  \
+        steading import cluster --dump dump.json > lab.yaml\n\n\
+        Only reads. Of secrets only Helm's releases are asked for, and values that look secret\n\
+        are left out. Kinds that the cluster does not have are no error; what the account may\n\
+        not read is told.")]
+    Cluster {
+        /// The kubeconfig. Default: what KUBECONFIG names, else ~/.kube/config
+        #[arg(long, value_name = "FILE")]
+        kubeconfig: Option<PathBuf>,
+        /// The context in it. Default: its current one
+        #[arg(long, value_name = "NAME")]
+        context: Option<String>,
+        /// Objects as kubectl prints them, in a file or a folder, instead of a running cluster
+        #[arg(long, value_name = "PATH", conflicts_with_all = ["kubeconfig", "context"])]
+        dump: Option<PathBuf>,
     },
     /// NixOS configurations, as far as their text tells without evaluation
     Nixos {

@@ -49,7 +49,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         } => commands::explain::derived(what.as_deref().unwrap_or("."), format),
         Command::Explain { what, .. } => commands::explain::run(what.as_deref(), format),
         Command::Init(arguments) => commands::init::run(&arguments, format),
-        Command::Import(arguments) => commands::import::run(&arguments),
+        Command::Import(arguments) => commands::import::run(&arguments, format),
         Command::Plan(arguments) => commands::plan::run(&arguments, format),
         Command::Up(arguments) => commands::up::run(&arguments, format),
         Command::Status(arguments) => commands::status::run(&arguments, format),

@@ -58,6 +58,17 @@ pub(crate) fn host_paths(artifacts: Option<&Path>) -> anyhow::Result<HostPaths> 
     })
 }
 
+/// The kubeconfigs that kubectl would use.
+pub(crate) fn kubeconfigs() -> anyhow::Result<Vec<PathBuf>> {
+    match std::env::var_os("KUBECONFIG").filter(|paths| !paths.is_empty()) {
+        Some(paths) => {
+            let all = std::env::split_paths(&paths);
+            Ok(all.filter(|path| !path.as_os_str().is_empty()).collect())
+        }
+        None => Ok(vec![home()?.join(".kube/config")]),
+    }
+}
+
 /// The age identity that opens the user's secrets.
 pub(crate) fn identity() -> anyhow::Result<PathBuf> {
     Ok(xdg("XDG_CONFIG_HOME", ".config")?.join("steading/identity.txt"))

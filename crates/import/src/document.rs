@@ -8,11 +8,18 @@ use crate::{Files, ImportError};
 const LARGEST: usize = 4 << 20;
 /// Nor all of them together.
 const LARGEST_ALL: usize = 32 << 20;
+/// Helm keeps whole charts in a cluster, one object each.
+pub(crate) const LARGEST_CLUSTER: usize = 256 << 20;
 /// No value is nested deeper: it must fit into a lab file, which may be 64 deep.
 pub(crate) const DEEPEST: usize = 40;
 
 /// Refuses texts that are larger than any real ones.
 pub(crate) fn bounded(files: &Files) -> Result<(), ImportError> {
+    bounded_by(files, LARGEST_ALL)
+}
+
+/// The same with a bound of its own for all files together.
+pub(crate) fn bounded_by(files: &Files, largest_all: usize) -> Result<(), ImportError> {
     let refuse = |file: &str, bytes, most| {
         Err(ImportError::TooLarge {
             file: file.to_owned(),
@@ -27,8 +34,8 @@ pub(crate) fn bounded(files: &Files) -> Result<(), ImportError> {
         }
         all = all.saturating_add(text.len());
     }
-    if all > LARGEST_ALL {
-        return refuse("all files together", all, LARGEST_ALL);
+    if all > largest_all {
+        return refuse("all files together", all, largest_all);
     }
     Ok(())
 }

@@ -15,7 +15,37 @@ use serde_json::Value;
 use crate::draft::Draft;
 use crate::fields::Fields;
 use crate::{Files, ImportError, Imported, blank, document, names};
+pub(crate) use release::{Found, Release, released};
 use source::Sources;
+
+/// Places Flux' objects, as a cluster has them: releases, sources, kustomizations.
+pub(crate) fn place(draft: &mut Draft, objects: Vec<Fields>) -> Result<(), ImportError> {
+    let mut sources = Sources::default();
+    let mut rest = Vec::new();
+    for fields in objects {
+        rest.extend(sources.add(fields)?);
+    }
+    for mut fields in rest {
+        match fields.text("kind")?.unwrap_or_default().as_str() {
+            "HelmRelease" => {
+                fields.any("apiVersion");
+                release::place(draft, &sources, fields)?;
+            }
+            "Kustomization" => {
+                fields.any("apiVersion");
+                kustomization(draft, fields)?;
+            }
+            kind => {
+                fields.put("kind", kind.into());
+                fields.any("apiVersion");
+                fields.any("metadata");
+                draft.rest(fields);
+            }
+        }
+    }
+    sources.tell(draft);
+    Ok(())
+}
 
 pub(crate) fn import(files: &Files) -> Result<Imported, ImportError> {
     let mut draft = Draft::new(names::known("imported"));

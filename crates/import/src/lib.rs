@@ -1,4 +1,5 @@
-//! Labs out of what others wrote down, and out of what machines tell of themselves ([`probed`]).
+//! Labs out of what others wrote down, what a cluster tells, and what machines tell of themselves
+//! ([`probed`]).
 //!
 //! Each import takes texts and gives a [`Lab`] with a [`Report`]: what it took over, what it
 //! derived, and what has no place in a lab. Nothing is dropped silently: what has no place is kept
@@ -11,6 +12,7 @@
 //! ```
 
 mod blank;
+mod cluster;
 mod document;
 mod draft;
 mod error;
@@ -104,6 +106,17 @@ pub fn talos(files: &Files) -> Result<Imported, ImportError> {
 pub fn flux(files: &Files) -> Result<Imported, ImportError> {
     document::bounded(files)?;
     flux::import(files)
+}
+
+/// A lab out of a running cluster: the objects that its API server lists, as JSON or YAML, one or a
+/// list of them in each file. What is no object is known too: the server's version, and a kubeconfig
+/// with its context and the server's address.
+///
+/// # Errors
+/// [`ImportError`], where there is no node among them or an object is not what Kubernetes writes.
+pub fn cluster(files: &Files) -> Result<Imported, ImportError> {
+    document::bounded_by(files, document::LARGEST_CLUSTER)?;
+    cluster::import(files)
 }
 
 /// Cloud machines and their networks out of a Terraform state: a part of a lab.

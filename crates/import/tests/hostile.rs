@@ -5,7 +5,9 @@ use proptest::prelude::*;
 
 type Import = fn(&Files) -> Result<Imported, ImportError>;
 
-const ALL: [(&str, Import); 5] = [
+const ALL: [(&str, Import); 7] = [
+    ("a.json", import::cluster),
+    ("a.yaml", import::cluster),
     ("talconfig.yaml", import::talhelper),
     ("a.yaml", import::talos),
     ("a.yaml", import::flux),

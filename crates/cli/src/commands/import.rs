@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use import::{Files, Imported};
-use model::diagnostic::Severity;
+use model::diagnostic::{Diagnostic, Severity};
 use model::source::Source;
+use serde_json::json;
 
-use crate::args::{ImportArgs, ImportFrom};
+use crate::args::{Format, ImportArgs, ImportFrom};
 use crate::exit::Exit;
 use crate::facts;
 use crate::output::style::Style;
-use crate::output::{answer, tell};
+use crate::output::{answer, answer_json, tell};
+use crate::places;
 
 /// No file is larger; what is beyond is not even read.
 const LARGEST: u64 = 4 << 20;
@@ -23,7 +25,7 @@ const MOST_FILES: usize = 5_000;
 /// Nor deeper folders.
 const DEEPEST: usize = 16;
 
-pub(crate) fn run(arguments: &ImportArgs) -> anyhow::Result<Exit> {
+pub(crate) fn run(arguments: &ImportArgs, format: Format) -> anyhow::Result<Exit> {
     if let Some(out) = arguments.out.as_deref().filter(|out| out.exists())
         && !arguments.force
     {
@@ -31,32 +33,68 @@ pub(crate) fn run(arguments: &ImportArgs) -> anyhow::Result<Exit> {
         tell("hint: name another file, or add --force to overwrite it");
         return Ok(Exit::Usage);
     }
-    let (imported, path) = read(&arguments.from)?;
-    let name = path.file_name().map_or_else(
-        || path.display().to_string(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let (imported, name) = read(&arguments.from)?;
     let text = imported.text(&name)?;
-    match &arguments.out {
-        Some(out) => write(out, &text, arguments.force)?,
-        None => answer(&text),
+    if let Some(out) = &arguments.out {
+        write(out, &text, arguments.force)?;
     }
-    report(&imported);
-    Ok(check(arguments.out.as_deref(), text))
+    let checked = Checked::of(arguments.out.as_deref(), text);
+    match format {
+        Format::Text => {
+            if arguments.out.is_none() {
+                answer(&checked.source.text);
+            }
+            report(&imported);
+            checked.tell();
+        }
+        Format::Json => answer_json(&as_json(&name, &imported, &checked))?,
+    }
+    Ok(if checked.refused() {
+        Exit::Refused
+    } else {
+        Exit::Done
+    })
 }
 
-fn read(from: &ImportFrom) -> anyhow::Result<(Imported, PathBuf)> {
+/// The lab, and what it was read from, for people.
+fn read(from: &ImportFrom) -> anyhow::Result<(Imported, String)> {
     let yaml: &[&str] = &["yaml", "yml"];
+    let short = |path: &Path| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        name.to_string_lossy().into_owned()
+    };
     Ok(match from {
-        ImportFrom::Talhelper { file } => (import::talhelper(&beside(file)?)?, file.clone()),
-        ImportFrom::Flux { dir } => (import::flux(&below(dir, yaml)?)?, dir.clone()),
+        ImportFrom::Talhelper { file } => (import::talhelper(&beside(file)?)?, short(file)),
+        ImportFrom::Flux { dir } => (import::flux(&below(dir, yaml)?)?, short(dir)),
         ImportFrom::Terraform { state } => {
             let name = state.display().to_string();
             let files = BTreeMap::from([(name, one(state)?)]);
-            (import::terraform(&files)?, state.clone())
+            (import::terraform(&files)?, short(state))
         }
-        ImportFrom::Nixos { dir } => (import::nixos(&below(dir, &["nix"])?)?, dir.clone()),
-        ImportFrom::Talos { dir } => (import::talos(&below(dir, yaml)?)?, dir.clone()),
+        ImportFrom::Nixos { dir } => (import::nixos(&below(dir, &["nix"])?)?, short(dir)),
+        ImportFrom::Talos { dir } => (import::talos(&below(dir, yaml)?)?, short(dir)),
+        ImportFrom::Cluster {
+            dump: Some(path), ..
+        } => {
+            let files = if path.is_dir() {
+                below(path, &["json", "yaml", "yml"])?
+            } else {
+                BTreeMap::from([(path.display().to_string(), one(path)?)])
+            };
+            (import::cluster(&files)?, short(path))
+        }
+        ImportFrom::Cluster {
+            kubeconfig,
+            context,
+            ..
+        } => {
+            let paths = match kubeconfig {
+                Some(path) => vec![path.clone()],
+                None => places::kubeconfigs()?,
+            };
+            let files = drivers::kube::dump(&paths, context.as_deref())?;
+            (import::cluster(&files)?, "a running cluster".to_owned())
+        }
     })
 }
 
@@ -173,34 +211,60 @@ fn report(imported: &Imported) {
     );
 }
 
-/// Checks what was written. A finding is no failure of the import: the lab file is there, and the
-/// exit code tells that it is refused as it is.
-fn check(out: Option<&Path>, text: String) -> Exit {
-    let name = out.map_or_else(|| "lab.yaml".to_owned(), |out| out.display().to_string());
-    let sources = [Source { name, text }];
-    let reading = model::read::read(&sources);
-    let mut findings = reading.diagnostics;
-    if let Some(lab) = &reading.lab {
-        // The files of its folder are looked at where it lies as the folder's lab.
-        let lies = out.filter(|out| out.file_stem().is_some_and(|stem| stem == "lab"));
-        let folder = lies.and_then(Path::parent).map(|folder| match folder {
-            empty if empty.as_os_str().is_empty() => Path::new("."),
-            folder => folder,
-        });
-        findings.extend(check::check(lab, &facts::gather(folder, None)));
+/// What was written, and what is wrong with it. A finding is no failure of the import: the lab file
+/// is there, and the exit code tells that it is refused as it is.
+struct Checked {
+    source: Source,
+    findings: Vec<Diagnostic>,
+}
+
+impl Checked {
+    fn of(out: Option<&Path>, text: String) -> Self {
+        let name = out.map_or_else(|| "lab.yaml".to_owned(), |out| out.display().to_string());
+        let source = Source { name, text };
+        let reading = model::read::read(std::slice::from_ref(&source));
+        let mut findings = reading.diagnostics;
+        if let Some(lab) = &reading.lab {
+            // The files of its folder are looked at where it lies as the folder's lab.
+            let lies = out.filter(|out| out.file_stem().is_some_and(|stem| stem == "lab"));
+            let folder = lies.and_then(Path::parent).map(|folder| match folder {
+                empty if empty.as_os_str().is_empty() => Path::new("."),
+                folder => folder,
+            });
+            findings.extend(check::check(lab, &facts::gather(folder, None)));
+        }
+        reading.index.locate(&mut findings);
+        Self { source, findings }
     }
-    reading.index.locate(&mut findings);
-    let shown = model::render::render(&findings, &sources, Style::for_stderr().colour());
-    tell(shown.trim_end());
-    tell(&super::check::count(&findings));
-    if findings
+
+    fn tell(&self) {
+        let sources = std::slice::from_ref(&self.source);
+        let colour = Style::for_stderr().colour();
+        let shown = model::render::render(&self.findings, sources, colour);
+        tell(shown.trim_end());
+        tell(&super::check::count(&self.findings));
+    }
+
+    fn refused(&self) -> bool {
+        let mut all = self.findings.iter();
+        all.any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// All that an import says, for programs.
+fn as_json(from: &str, imported: &Imported, checked: &Checked) -> serde_json::Value {
+    let report = &imported.report;
+    let unplaced: Vec<_> = report
+        .unplaced
         .iter()
-        .any(|finding| finding.severity == Severity::Error)
-    {
-        Exit::Refused
-    } else {
-        Exit::Done
-    }
+        .map(|(place, text)| json!({ "place": place, "text": text }))
+        .collect();
+    json!({
+        "from": from,
+        "file": checked.source.text,
+        "report": { "took": report.took, "derived": report.derived, "unplaced": unplaced },
+        "findings": checked.findings,
+    })
 }
 
 #[cfg(test)]
@@ -228,16 +292,16 @@ mod tests {
             out: Some(out.clone()),
             force: false,
         };
-        assert_eq!(run(&arguments).unwrap(), Exit::Done);
+        assert_eq!(run(&arguments, Format::Text).unwrap(), Exit::Done);
         let written = fs::read_to_string(&out).unwrap();
         assert!(written.contains("inside: \"1\""), "{written}");
         assert!(!written.contains("outside: \"1\""), "{written}");
 
         fs::write(&out, "mine").unwrap();
-        assert_eq!(run(&arguments).unwrap(), Exit::Usage);
+        assert_eq!(run(&arguments, Format::Text).unwrap(), Exit::Usage);
         assert_eq!(fs::read_to_string(&out).unwrap(), "mine");
         arguments.force = true;
-        assert_eq!(run(&arguments).unwrap(), Exit::Done);
+        assert_eq!(run(&arguments, Format::Text).unwrap(), Exit::Done);
         assert_eq!(fs::read_to_string(&out).unwrap(), written);
     }
 }

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use driver::{DriverError, Scope};
 use jiff::Timestamp;
 use kube::client::Client;
-use kube::config::AuthInfo;
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use model::name::Name;
 use model::plan::LabId;
 use serde_json::Value;
@@ -267,6 +267,36 @@ impl Clusters {
 }
 
 impl Cluster {
+    /// A connection to any cluster that a kubeconfig leads to, as kubectl would make it.
+    pub(crate) fn by_kubeconfig(
+        kubeconfig: Kubeconfig,
+        options: &KubeConfigOptions,
+    ) -> Result<Self, DriverError> {
+        let failed = |error: &dyn std::fmt::Display| {
+            DriverError::new("connecting to the cluster of the kubeconfig")
+                .caused_by(error.to_string())
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("kube")
+            .enable_all()
+            .build()
+            .map_err(|error| failed(&error))?;
+        let mut config = runtime
+            .block_on(kube::Config::from_custom_kubeconfig(kubeconfig, options))
+            .map_err(|error| failed(&error))?;
+        config.connect_timeout = Some(REQUEST);
+        let client = {
+            let _inside = runtime.enter();
+            Client::try_from(config).map_err(|error| failed(&error))?
+        };
+        Ok(Self {
+            client,
+            runtime: Arc::new(runtime),
+            kinds: Mutex::default(),
+        })
+    }
+
     /// Sends one request and reads its answer; an answer without content is `Null`.
     pub(crate) fn send(&self, request: Request) -> Result<Value, ApiError> {
         self.runtime.block_on(send(self.client.clone(), request))

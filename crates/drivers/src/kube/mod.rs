@@ -13,6 +13,7 @@ pub(crate) mod client;
 mod connectivity;
 mod delete;
 mod diff;
+mod dump;
 mod fence;
 mod kinds;
 mod manifest;
@@ -32,6 +33,7 @@ use model::resource::{Address, Kind, Resource};
 
 pub use access::{Access, credential, kubeconfig};
 pub use client::Clusters;
+pub use dump::dump;
 pub use status::{ClusterStatus, NodeStatus, PodStatus, cluster_status};
 
 /// The driver of components, apps and connectivity.

@@ -77,10 +77,10 @@ const USUAL: [&str; 14] = [
 ];
 
 /// What is known of a chart.
-struct Found {
-    chart: String,
-    repository: Option<String>,
-    version: Option<String>,
+pub(crate) struct Found {
+    pub(crate) chart: String,
+    pub(crate) repository: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 /// Places a release as a component or an app.
@@ -124,22 +124,28 @@ pub(super) fn place(
         values,
         needs,
     };
+    released(draft, release, found);
+    Ok(())
+}
+
+/// Places what is known of a release: a chart that serves the whole cluster is a component, any
+/// other an app.
+pub(crate) fn released(draft: &mut Draft, release: Release, found: Found) {
     let catalog = names::name(&found.chart);
     match catalog.filter(|_| SERVICES.contains(&found.chart.as_str())) {
         Some(catalog) => component(draft, release, catalog, found),
         None => app(draft, release, found),
     }
-    Ok(())
 }
 
 /// What is known of a release.
-struct Release {
-    place: String,
-    name: Name,
-    namespace: Option<Name>,
-    enabled: bool,
-    values: Value,
-    needs: Vec<Name>,
+pub(crate) struct Release {
+    pub(crate) place: String,
+    pub(crate) name: Name,
+    pub(crate) namespace: Option<Name>,
+    pub(crate) enabled: bool,
+    pub(crate) values: Value,
+    pub(crate) needs: Vec<Name>,
 }
 
 fn component(draft: &mut Draft, release: Release, catalog: Name, found: Found) {
@@ -158,6 +164,7 @@ fn component(draft: &mut Draft, release: Release, catalog: Name, found: Found) {
         catalog: Some(catalog).filter(|catalog| *catalog != name),
         namespace: release.namespace,
         version,
+        chart_repository: found.repository,
         enabled: release.enabled,
         values: release.values,
         ..Component::default()
@@ -178,7 +185,7 @@ fn app(draft: &mut Draft, release: Release, found: Found) {
         let place = format!("{}.chart", release.place);
         draft.unplaced(
             &place,
-            "its source is not in these files; write its repository",
+            "nothing tells where it comes from; write its repository",
         );
         "unknown".to_owned()
     });

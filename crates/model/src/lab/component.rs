@@ -24,6 +24,8 @@ pub struct Component {
     pub namespace: Option<Name>,
     /// Its version. Default: the catalog's.
     pub version: Option<String>,
+    /// The Helm repository of its chart. Default: the catalog's.
+    pub chart_repository: Option<String>,
     /// Whether it is there at all.
     pub enabled: bool,
     /// Its address for clients outside the cluster, out of a load balancer's pool.
@@ -43,6 +45,7 @@ impl Default for Component {
             cluster: None,
             namespace: None,
             version: None,
+            chart_repository: None,
             enabled: true,
             address: None,
             requests: None,
@@ -54,11 +57,12 @@ impl Default for Component {
 
 impl Component {
     /// The fields that are no settings.
-    pub const FIELDS: [&'static str; 8] = [
+    pub const FIELDS: [&'static str; 9] = [
         "catalog",
         "cluster",
         "namespace",
         "version",
+        "chart-repository",
         "enabled",
         "address",
         "requests",
@@ -99,6 +103,9 @@ impl Serialize for Component {
             )*};
         }
         given!(catalog cluster namespace version address requests);
+        if let Some(repository) = &self.chart_repository {
+            map.serialize_entry("chart-repository", repository)?;
+        }
         if !self.enabled {
             map.serialize_entry("enabled", &false)?;
         }
@@ -139,6 +146,7 @@ impl<'de> Visitor<'de> for Fields {
                 "cluster" => component.cluster = Some(map.next_value()?),
                 "namespace" => component.namespace = Some(map.next_value()?),
                 "version" => component.version = Some(map.next_value()?),
+                "chart-repository" => component.chart_repository = Some(map.next_value()?),
                 "enabled" => component.enabled = map.next_value()?,
                 "address" => component.address = Some(map.next_value()?),
                 "requests" => component.requests = Some(map.next_value()?),
@@ -168,6 +176,9 @@ struct Known {
     /// Its version. Default: the catalog's.
     #[schemars(example = "4.12.2")]
     version: Option<String>,
+    /// The Helm repository of its chart: `https://…` or `oci://…`. Default: the catalog's.
+    #[schemars(rename = "chart-repository", example = "https://charts.example.net")]
+    chart_repository: Option<String>,
     /// Whether it is there at all. What is declared with `false` is a plan for later.
     #[schemars(extend("default" = true))]
     enabled: Option<bool>,

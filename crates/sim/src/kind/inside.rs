@@ -111,12 +111,7 @@ pub(super) fn see_objects(
     wanted: &[&Resource],
     seen: &mut BTreeMap<Address, Observed>,
 ) {
-    let kinds = [
-        Kind::Fence,
-        Kind::Component,
-        Kind::App,
-        Kind::Connectivity,
-    ];
+    let kinds = [Kind::Fence, Kind::Component, Kind::App, Kind::Connectivity];
     for (address, record) in &state.records {
         let is_wanted = wanted.iter().any(|one| one.address == *address);
         let Some(cluster) = cluster(&record.spec).filter(|_| kinds.contains(&address.kind)) else {
