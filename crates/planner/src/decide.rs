@@ -63,7 +63,11 @@ fn ours(
 ) {
     let address = &resource.address;
     let Some(made_from) = made_from else {
-        return draft.decide(resource, Action::Update, Impact::None, Reason::Unfinished);
+        let reason = match told(&seen.faults) {
+            what if what.is_empty() => Reason::Unfinished,
+            what => Reason::Faulty { what },
+        };
+        return draft.decide(resource, Action::Update, Impact::None, reason);
     };
     if *made_from != resource.digest() {
         let fields = old.map_or_else(Vec::new, |old| change::fields(old, &resource.spec));
@@ -81,14 +85,17 @@ fn ours(
     mend(resource, &seen.faults, wanted, draft);
 }
 
+/// What is wrong, each with its cause.
+fn told(faults: &[Fault]) -> Vec<String> {
+    let fault = |fault: &Fault| match &fault.cause {
+        Some(cause) => format!("{} ({cause})", fault.what),
+        None => fault.what.clone(),
+    };
+    faults.iter().map(fault).collect()
+}
+
 fn mend(resource: &Resource, faults: &[Fault], wanted: &Wanted<'_>, draft: &mut Draft) {
-    let what: Vec<String> = faults
-        .iter()
-        .map(|fault| match &fault.cause {
-            Some(cause) => format!("{} ({cause})", fault.what),
-            None => fault.what.clone(),
-        })
-        .collect();
+    let what = told(faults);
     match faults.iter().map(|fault| fault.remedy).max() {
         None => {}
         // What it waits for is mended now; whether it then comes right is seen by applying it.

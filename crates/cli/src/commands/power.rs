@@ -6,6 +6,7 @@ use drivers::container::How;
 use jiff::Timestamp;
 use model::name::Name;
 use serde::Serialize;
+use store::StoreError;
 
 use crate::args::{ChangeArgs, Format, HostArg, LabArg, OffArgs, OnArgs, RungArg, Sources};
 use crate::commands::{check, up};
@@ -116,6 +117,10 @@ pub(crate) fn off(arguments: &OffArgs, format: Format) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+const fn held(error: &StoreError) -> bool {
+    matches!(error, StoreError::Held(_))
+}
+
 pub(crate) fn on(arguments: &OnArgs, format: Format) -> anyhow::Result<Exit> {
     let Some((session, host)) = arguments.at.open()? else {
         return Ok(Exit::Refused);
@@ -130,5 +135,13 @@ pub(crate) fn on(arguments: &OnArgs, format: Format) -> anyhow::Result<Exit> {
         sources: Sources { artifacts: None },
         yes: true,
     };
-    up::start(session, &change, format, &cancel)
+    match up::start(session, &change, format, &cancel) {
+        Err(error) if error.downcast_ref::<StoreError>().is_some_and(held) => {
+            tell(&format!(
+                "{host} is on; what holds the lab starts what belongs there: {error}"
+            ));
+            Ok(Exit::Done)
+        }
+        done => done,
+    }
 }

@@ -7,6 +7,7 @@
 mod metrics;
 mod restraint;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -135,7 +136,9 @@ impl Watch<'_> {
             Err(error) => return Err(error.into()),
         };
         let log = StoredLog::open(&session.store, &lock)?;
-        let engine = session.engine(cancel);
+        let off = session.container.switched_off(&session.scope);
+        let round = Cancel::default();
+        let engine = session.engine(&round);
         let inventory = engine.observe(session.resources())?;
         let generation = log.generation()?;
         let plan = engine.plan(generation, session.resources(), &inventory);
@@ -163,8 +166,23 @@ impl Watch<'_> {
             return Ok(());
         }
         session.lock.save().map_err(DriverError::from)?;
-        self.carry_out(&session, &engine, &log, &plan)?;
-        Ok(())
+        let over = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // What waits for a host that is gone by now would wait in vain, and what
+                    // could move meanwhile would wait for it.
+                    let moved = session.container.switched_off(&session.scope) != off;
+                    if (moved || cancel.requested()) && !round.requested() {
+                        round.request();
+                    }
+                    std::thread::sleep(GLANCE);
+                }
+            });
+            let done = self.carry_out(&session, &engine, &log, &plan);
+            over.store(true, Ordering::Relaxed);
+            done
+        })
     }
 
     /// The plan without what is not to be done now.

@@ -23,7 +23,7 @@ mod shown;
 mod store;
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -73,6 +73,13 @@ impl ContainerDriver {
         context: &StepContext<'_>,
     ) -> Result<(), DriverError> {
         power::off(&self.paths, host, how, now, context)
+    }
+
+    /// The hosts of a replica whose switches are off: a look that costs nothing.
+    #[must_use]
+    pub fn switched_off(&self, scope: &Scope) -> BTreeSet<Name> {
+        let lab = record::lab_folder(&self.paths.machines, scope);
+        power::all_off(&lab, scope).into_iter().collect()
     }
 
     /// Switches a host of a replica on: the next run starts it. Answers whether it was off.
