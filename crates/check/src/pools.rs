@@ -1,6 +1,8 @@
-//! What load balancers hand out.
+//! What load balancers hand out, and which addresses somebody has already.
 
-use model::lab::Cni;
+use std::net::IpAddr;
+
+use model::lab::{Cni, Endpoint};
 use model::range::AddressRange;
 
 use crate::Subject;
@@ -36,4 +38,33 @@ pub(crate) fn pools(lab: &Subject<'_>) -> Vec<Pool> {
         })
     });
     cilium.chain(components).collect()
+}
+
+/// Addresses that belong to something, with what it is and where that stands.
+pub(crate) fn taken(lab: &Subject<'_>) -> Vec<(String, IpAddr, String)> {
+    let mut all = Vec::new();
+    for (name, node) in &lab.nodes {
+        for (_, address) in lab.node_addresses(node) {
+            all.push((format!("node {name}"), address, format!("nodes.{name}")));
+        }
+    }
+    for (name, host) in &lab.hosts {
+        for (network, address) in lab.host_addresses(host) {
+            let field = format!("hosts.{name}.addresses.{network}");
+            all.push((format!("host {name}"), address, field));
+        }
+    }
+    for (name, network) in &lab.networks {
+        for address in network.routers() {
+            let field = format!("networks.{name}.gateway");
+            all.push((format!("the router of {name}"), address, field));
+        }
+    }
+    for (name, cluster) in &lab.clusters {
+        if let Some(Endpoint::Vip(address)) = cluster.endpoint {
+            let field = format!("clusters.{name}.endpoint.vip");
+            all.push(("the API's address".to_owned(), address, field));
+        }
+    }
+    all
 }

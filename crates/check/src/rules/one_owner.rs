@@ -11,8 +11,8 @@ use crate::{Rule, Subject};
 pub(super) const RULE: Rule = Rule {
     code: "S036",
     title: "Every thing has one owner.",
-    text: "Two apps with one USB stick, one name at an ingress or one address take it from each other. A distribution that brings cluster DNS and a component that brings it, too, write the same objects by turns. Sources: a published lab with two Zigbee bridges on one stick, and one with DNS from its distribution and from its own manifests.",
-    sees: "The lab file. Objects in manifests are compared when they are applied: one that is not ours is refused then.",
+    text: "Two apps with one USB stick, an app and a service of the host itself (`by`) with one, one name at an ingress or one address take it from each other. A distribution that brings cluster DNS and a component that brings it, too, write the same objects by turns. Sources: a published lab with two Zigbee bridges on one stick, and one with DNS from its distribution and from its own manifests.",
+    sees: "The lab file; which service of a host uses a USB device only where `by` says so. Objects in manifests are compared when they are applied: one that is not ours is refused then.",
     severity: Severity::Error,
     check,
 };
@@ -30,6 +30,27 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             owners.insert(what, (owner, field));
         }
     };
+    for (name, host) in &lab.hosts {
+        for (device, service) in host
+            .usb
+            .iter()
+            .filter_map(|(name, usb)| Some((name, usb.by?)))
+        {
+            let word = serde_json::to_value(service).unwrap_or_default();
+            let word = word.as_str().unwrap_or_default();
+            let field = format!("hosts.{name}.usb.{device}.by");
+            if !host.runs.contains(&service) {
+                findings.add(
+                    format!("{name} does not run {word}, which {device} belongs to"),
+                    &[(field, ""), (format!("hosts.{name}"), "does not run it")],
+                    format!("add {word} to runs of {name}, or leave by out"),
+                );
+                continue;
+            }
+            let what = format!("the device {name}.{device}");
+            own(what, format!("{word} on {name} itself"), field, findings);
+        }
+    }
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         for (position, device) in app
             .devices
@@ -121,4 +142,16 @@ fn what_two_claim_is_found() {
     let name = "apps:\n  other: { manifests: apps/o, expose: { ingress: { host: ha.home.example.net } } }\n";
     crate::example::home_breaks("S036", "apps:\n", name);
     crate::example::home_breaks("S036", "components:\n", "components:\n  coredns: {}\n");
+}
+
+#[test]
+fn a_stick_that_the_host_uses_itself_is_found() {
+    let stick = "zigbee: { id: \"10c4:ea60\" } } }";
+    let used = "zigbee: { id: \"10c4:ea60\", by: zigbee } }, runs: [ zigbee ] }";
+    crate::example::home_breaks("S036", stick, used);
+    let nobody = crate::example::HOME.replace("    devices: [ nuc1.zigbee ]\n", "");
+    let codes = |text: &str| crate::example::codes_of(text, &crate::Facts::default());
+    assert_eq!(codes(&nobody.replace(stick, used)), [""; 0]);
+    let not_run = used.replace(", runs: [ zigbee ]", "");
+    assert_eq!(codes(&nobody.replace(stick, &not_run)), ["S036"]);
 }

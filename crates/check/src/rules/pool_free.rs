@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use model::diagnostic::Severity;
-use model::lab::Endpoint;
 
 use crate::finding::Findings;
-use crate::pools::pools;
+use crate::pools::{pools, taken};
 use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
@@ -74,35 +73,6 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             .collect();
         findings.add(message, &places, "write a range that nothing else uses");
     }
-}
-
-/// Addresses that belong to something, with what it is and where that stands.
-fn taken(lab: &Subject<'_>) -> Vec<(String, IpAddr, String)> {
-    let mut all = Vec::new();
-    for (name, node) in &lab.nodes {
-        for (_, address) in lab.node_addresses(node) {
-            all.push((format!("node {name}"), address, format!("nodes.{name}")));
-        }
-    }
-    for (name, host) in &lab.hosts {
-        for (network, address) in lab.host_addresses(host) {
-            let field = format!("hosts.{name}.addresses.{network}");
-            all.push((format!("host {name}"), address, field));
-        }
-    }
-    for (name, network) in &lab.networks {
-        for address in network.routers() {
-            let field = format!("networks.{name}.gateway");
-            all.push((format!("the router of {name}"), address, field));
-        }
-    }
-    for (name, cluster) in &lab.clusters {
-        if let Some(Endpoint::Vip(address)) = cluster.endpoint {
-            let field = format!("clusters.{name}.endpoint.vip");
-            all.push(("the API's address".to_owned(), address, field));
-        }
-    }
-    all
 }
 
 #[test]
