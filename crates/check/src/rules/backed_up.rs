@@ -1,7 +1,7 @@
 //! S040: Every volume is in a backup or says why not, and backups do not collide.
 
 use model::diagnostic::Severity;
-use model::lab::AppSource;
+use model::lab::{AppSource, TimeOfDay};
 use serde_json::Value;
 
 use crate::finding::Findings;
@@ -46,9 +46,10 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 "add restore-test: weekly",
             );
         }
-        let prune = backup.prune_at.as_deref().and_then(minute);
+        let minute = |time: TimeOfDay| u32::from(time.0);
+        let prune = backup.prune_at.map(minute);
         let collides = lab.backups.iter().find(|(_, other)| {
-            let begins = other.at.as_deref().and_then(minute);
+            let begins = other.at.map(minute);
             let same = other.to == backup.to;
             same && matches!((begins, prune), (Some(begins), Some(prune)) if (prune + DAY - begins) % DAY < RUNS)
         });
@@ -116,12 +117,6 @@ fn claimed(object: &Value) -> Vec<&str> {
 const DAY: u32 = 24 * 60;
 /// How long a backup may run, in minutes.
 const RUNS: u32 = 120;
-
-/// The minute of the day of a time such as `02:00`.
-fn minute(time: &str) -> Option<u32> {
-    let (hour, minute) = time.split_once(':')?;
-    Some(hour.parse::<u32>().ok()? * 60 + minute.parse::<u32>().ok()?)
-}
 
 #[test]
 fn lost_volumes_and_collisions_are_found() {
