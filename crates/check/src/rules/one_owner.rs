@@ -18,18 +18,33 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    let mut owners: BTreeMap<String, (String, String)> = BTreeMap::new();
-    let mut own = |what: String, owner: String, field: String, findings: &mut Findings<'_>| {
-        if let Some((other, place)) = owners.get(&what) {
+    let mut owners = Owners::default();
+    services(lab, &mut owners, findings);
+    apps(lab, &mut owners, findings);
+    machines(lab, &mut owners, findings);
+    components(lab, &mut owners, findings);
+}
+
+/// What belongs to somebody: by its name, whose it is and where that stands.
+#[derive(Default)]
+struct Owners(BTreeMap<String, (String, String)>);
+
+impl Owners {
+    fn own(&mut self, what: String, owner: String, field: String, findings: &mut Findings<'_>) {
+        if let Some((other, place)) = self.0.get(&what) {
             findings.add(
                 format!("{what} belongs to {other} and to {owner}"),
                 &[(field, "here"), (place.clone(), "and here")],
                 "give it to one of them",
             );
         } else {
-            owners.insert(what, (owner, field));
+            self.0.insert(what, (owner, field));
         }
-    };
+    }
+}
+
+/// Devices that services of the hosts themselves use.
+fn services(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
     for (name, host) in &lab.hosts {
         for (device, service) in host
             .usb
@@ -48,9 +63,13 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 continue;
             }
             let what = format!("the device {name}.{device}");
-            own(what, format!("{word} on {name} itself"), field, findings);
+            owners.own(what, format!("{word} on {name} itself"), field, findings);
         }
     }
+}
+
+/// What apps use and are reached by.
+fn apps(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         for (position, device) in app
             .devices
@@ -59,7 +78,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             .filter(|(_, one)| is_usb(lab, one))
         {
             let field = format!("apps.{name}.devices[{position}]");
-            own(
+            owners.own(
                 format!("the device {device}"),
                 name.to_string(),
                 field,
@@ -75,7 +94,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             Some(Expose::Forward(_)) | None => (None, ""),
         };
         if let Some(host) = host {
-            own(
+            owners.own(
                 host,
                 name.to_string(),
                 format!("apps.{name}.expose.{kind}"),
@@ -83,10 +102,14 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+}
+
+/// Devices that virtual machines are given.
+fn machines(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
         for (position, device) in node.vm.iter().flat_map(|vm| &vm.devices).enumerate() {
             let what = format!("the device {}.{device}", node.on);
-            own(
+            owners.own(
                 what,
                 name.to_string(),
                 format!("nodes.{name}.vm.devices[{position}]"),
@@ -94,9 +117,13 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+}
+
+/// What components are reached by, and cluster DNS.
+fn components(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
     for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
         if let Some(address) = component.address {
-            own(
+            owners.own(
                 address.to_string(),
                 name.to_string(),
                 format!("components.{name}.address"),
