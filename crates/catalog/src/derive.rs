@@ -110,13 +110,10 @@ fn cluster_names(lab: &Lab, cluster: &Name) -> Vec<String> {
 
 /// The taints of a node: declared, or kubeadm's for control planes where there are workers to do
 /// the work.
-pub(crate) fn taints(lab: &Lab, node: &Node) -> Vec<Taint> {
+pub(crate) fn taints(node: &Node, has_workers: bool) -> Vec<Taint> {
     if let Some(taints) = &node.taints {
         return taints.clone();
     }
-    let has_workers = lab
-        .nodes_of(&node.cluster)
-        .any(|(_, other)| other.role == Role::Worker);
     if node.role == Role::ControlPlane && has_workers {
         return vec![Taint {
             key: "node-role.kubernetes.io/control-plane".to_owned(),

@@ -1,6 +1,8 @@
 //! What a lab file does not say because it follows: each value with the chain that it came from.
 
-use model::lab::{Cluster, Endpoint, Lab, Network, Overlay, TaintEffect};
+use std::collections::BTreeSet;
+
+use model::lab::{Cluster, Endpoint, Lab, Network, Overlay, Role, TaintEffect};
 use model::name::Name;
 use serde::Serialize;
 
@@ -29,6 +31,8 @@ pub fn derived(lab: &Lab) -> Vec<Derived> {
     for (name, cluster) in &lab.clusters {
         of_cluster(lab, name, cluster, &mut all);
     }
+    let workers = lab.nodes.values().filter(|node| node.role == Role::Worker);
+    let with_workers: BTreeSet<&Name> = workers.map(|node| &node.cluster).collect();
     for (name, node) in &lab.nodes {
         if node.address.is_none()
             && let Some(address) = lab.node_address(node)
@@ -42,7 +46,7 @@ pub fn derived(lab: &Lab) -> Vec<Derived> {
             });
         }
         if node.taints.is_none() {
-            for taint in derive::taints(lab, node) {
+            for taint in derive::taints(node, with_workers.contains(&node.cluster)) {
                 let effect = match taint.effect {
                     TaintEffect::NoSchedule => "NoSchedule",
                     TaintEffect::PreferNoSchedule => "PreferNoSchedule",

@@ -2,6 +2,7 @@
 
 mod apps;
 mod components;
+mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,7 +10,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use model::digest::Digest;
-use model::lab::{Cluster, Distribution, Lab, Network, Node, Role};
+use model::lab::{Distribution, Lab, Network, Node, Role};
 use model::name::Name;
 use model::resource::{
     Address, Connectivity, ForwardTarget, Forwarder, HostLink, HostSpace, Kind, Member, NodeImage,
@@ -17,6 +18,7 @@ use model::resource::{
 };
 
 use crate::{derive, image};
+use within::Within;
 
 /// All resources of a lab that `check` finds nothing fatal in. `files` are the manifests below the
 /// folders that apps name, by their paths relative to the lab.
@@ -52,12 +54,17 @@ fn resources(
         resources: BTreeMap::new(),
         findings: Vec::new(),
     };
-    for (name, cluster) in &lab.clusters {
-        expansion.cluster(name, cluster);
+    let clusters: BTreeMap<&Name, Within<'_>> = lab
+        .clusters
+        .iter()
+        .map(|(name, cluster)| (name, Within::of(lab, name, cluster)))
+        .collect();
+    for within in clusters.values() {
+        expansion.cluster(within);
     }
-    expansion.apps();
-    for name in lab.clusters.keys() {
-        expansion.connectivity(name);
+    expansion.apps(&clusters);
+    for within in clusters.values() {
+        expansion.connectivity(within);
     }
     if expansion.findings.is_empty() {
         Ok(expansion.resources.into_values().collect())
@@ -102,36 +109,36 @@ impl Expansion<'_> {
         });
     }
 
-    fn cluster(&mut self, name: &Name, cluster: &Cluster) {
-        let Some(image) = self.image(name, cluster) else {
+    fn cluster(&mut self, within: &Within<'_>) {
+        let Some(image) = self.image(within) else {
             return;
         };
         let digest = Digest::of(&image.1);
-        let lab = self.lab;
-        let Some((first, _)) = lab.control_planes(name).next() else {
+        let Some((first, _)) = within.first() else {
             return;
         };
-        for (node_name, node) in lab.nodes_of(name) {
+        for (name, node) in &within.nodes {
             self.network_of_node(node);
             self.host_of_node(node);
-            self.machine(node_name, node, cluster, (&image.0, &digest));
-            self.member(node_name, node, cluster, first);
+            self.machine(name, node, within, (&image.0, &digest));
+            self.member(name, node, within, first);
         }
-        self.api_forward(name);
-        self.cluster_components(name, cluster);
+        self.api_forward(within);
+        self.cluster_components(within);
     }
 
     /// The image of the cluster's nodes, with the artifacts that it is made from.
-    fn image(&mut self, name: &Name, cluster: &Cluster) -> Option<(Address, NodeImage)> {
-        let Distribution::Kubeadm(kubeadm) = &cluster.distribution else {
+    fn image(&mut self, within: &Within<'_>) -> Option<(Address, NodeImage)> {
+        let (name, distribution) = (within.name, &within.cluster.distribution);
+        let Distribution::Kubeadm(kubeadm) = distribution else {
             return None;
         };
-        let arch = self
-            .lab
-            .nodes_of(name)
+        let arch = within
+            .nodes
+            .iter()
             .find_map(|(_, node)| self.lab.host_of(node))
             .map_or_else(Default::default, |host| host.arch);
-        let Some(image) = image::node_image(&cluster.distribution, arch) else {
+        let Some(image) = image::node_image(distribution, arch) else {
             let field = format!("clusters.{name}.distribution.kubeadm.kubernetes");
             let known = image::kubernetes_versions().join(", ");
             self.finding(
@@ -208,7 +215,7 @@ impl Expansion<'_> {
         &mut self,
         name: &Name,
         node: &Node,
-        cluster: &Cluster,
+        within: &Within<'_>,
         (image, digest): (&Address, &Digest),
     ) {
         let Some(machine) = node.machine() else {
@@ -232,9 +239,9 @@ impl Expansion<'_> {
             address,
             gateway,
             mtu: self.lab.network_mtu(network_name),
-            pod_mtu: derive::pod_mtu(self.lab, &node.cluster, cluster),
-            pods: cluster.pods.first(),
-            hosts: derive::hosts(self.lab, &node.cluster),
+            pod_mtu: within.pod_mtu,
+            pods: within.cluster.pods.first(),
+            hosts: within.hosts.clone(),
         };
         let below = match self.with_hosts {
             true => Address::new(Kind::Host, node.on.clone()),
@@ -248,14 +255,15 @@ impl Expansion<'_> {
         );
     }
 
-    fn member(&mut self, name: &Name, node: &Node, cluster: &Cluster, first: &Name) {
+    fn member(&mut self, name: &Name, node: &Node, within: &Within<'_>, first: &Name) {
+        let cluster = within.cluster;
         let Distribution::Kubeadm(kubeadm) = &cluster.distribution else {
             return;
         };
         let (Some(dns), Some(address), Some(endpoint)) = (
             derive::dns_address(&cluster.services.first()),
             self.lab.node_address(node),
-            derive::endpoint(self.lab, &node.cluster, cluster),
+            derive::endpoint(self.lab, within.name, within.cluster),
         ) else {
             return;
         };
@@ -279,20 +287,20 @@ impl Expansion<'_> {
             dns,
             domain: cluster.domain.clone(),
             sans: match node.role {
-                Role::ControlPlane => derive::certificate_names(self.lab, &node.cluster),
+                Role::ControlPlane => within.api_names.clone(),
                 Role::Worker => BTreeSet::new(),
             },
             labels: node.labels.clone(),
-            taints: derive::taints(self.lab, node),
+            taints: derive::taints(node, within.has_workers),
         };
         let mut needs = BTreeSet::from([Address::new(Kind::Machine, name.clone())]);
         // kubeadm's driver grants rights and labels nodes through it, and drains them.
-        needs.extend(api_forward_address(&node.cluster));
+        needs.extend(within.api.clone());
         if name != first {
             needs.insert(Address::new(Kind::Member, first.clone()));
         }
         if node.role == Role::ControlPlane {
-            needs.extend(self.before_plane(name, node, first));
+            needs.extend(Self::before_plane(name, within, first));
         }
         self.add(
             Address::new(Kind::Member, name.clone()),
@@ -302,8 +310,8 @@ impl Expansion<'_> {
     }
 
     /// What a control plane waits for beside its machine.
-    fn before_plane(&self, name: &Name, node: &Node, first: &Name) -> Vec<Address> {
-        let planes = self.lab.control_planes(&node.cluster).map(|(name, _)| name);
+    fn before_plane(name: &Name, within: &Within<'_>, first: &Name) -> Vec<Address> {
+        let planes = within.control_planes().map(|(name, _)| name);
         if name == first {
             // It makes the cluster, unless the cluster lives on another: all can be asked.
             return planes
@@ -318,8 +326,8 @@ impl Expansion<'_> {
             .collect()
     }
 
-    fn api_forward(&mut self, cluster: &Name) {
-        let planes: Vec<_> = self.lab.control_planes(cluster).collect();
+    fn api_forward(&mut self, within: &Within<'_>) {
+        let planes: Vec<_> = within.control_planes().collect();
         let Some((first, node)) = planes.first() else {
             return;
         };
@@ -327,38 +335,29 @@ impl Expansion<'_> {
             host: node.on.clone(),
             listen: None,
             target: ForwardTarget::Api {
-                cluster: cluster.clone(),
+                cluster: within.name.clone(),
                 control_planes: planes.iter().map(|(name, _)| (*name).clone()).collect(),
-                shared: derive::vip(self.lab, cluster),
+                shared: derive::vip(self.lab, within.name),
                 port: derive::API_PORT,
             },
         };
         let needs = BTreeSet::from([Address::new(Kind::Machine, (*first).clone())]);
-        if let Some(address) = api_forward_address(cluster) {
+        if let Some(address) = within.api.clone() {
             self.add(address, Spec::Forward(spec), needs);
         }
     }
 
-    fn connectivity(&mut self, name: &Name) {
-        let Some(cluster) = self.lab.clusters.get(name) else {
-            return;
-        };
-        let nodes: BTreeSet<Name> = self
-            .lab
-            .nodes_of(name)
-            .map(|(node, _)| node.clone())
-            .collect();
-        let mut needs: BTreeSet<Address> = nodes
-            .iter()
-            .map(|node| Address::new(Kind::Member, node.clone()))
-            .collect();
+    fn connectivity(&mut self, within: &Within<'_>) {
+        let (name, cluster) = (within.name, within.cluster);
+        let nodes = within.nodes.iter().map(|(node, _)| (*node).clone());
+        let mut needs = within.members.clone();
         needs.extend(
             self.resources
                 .keys()
                 .filter(|a| a.kind == Kind::Component)
                 .cloned(),
         );
-        needs.extend(api_forward_address(name));
+        needs.extend(within.api.clone());
         let services = derive::api_service(&cluster.services.first())
             .map(|address| format!("{address}:443"))
             .into_iter()
@@ -369,7 +368,7 @@ impl Expansion<'_> {
             .collect();
         let spec = Connectivity {
             cluster: name.clone(),
-            nodes,
+            nodes: nodes.collect(),
             names: BTreeSet::from([format!("kubernetes.default.svc.{}", cluster.domain)]),
             services,
         };

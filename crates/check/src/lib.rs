@@ -7,6 +7,7 @@ mod accepted;
 mod document;
 mod elsewhere;
 mod finding;
+mod pools;
 mod rules;
 mod subject;
 

@@ -7,6 +7,7 @@
 
 mod app;
 mod around;
+mod clock;
 mod cluster;
 mod cni;
 mod component;
@@ -29,6 +30,7 @@ pub use app::{
 pub use around::{
     ClusterAccess, FirewallAction, FirewallRule, ImageBuild, Signal, User, Watched, WatchedKind,
 };
+pub use clock::TimeOfDay;
 pub use cluster::{
     Certificates, Cluster, Datastore, Distribution, Endpoint, EndpointName, K3s, Kubeadm, Nixos,
     Oidc, Proxy, Talos,

@@ -17,7 +17,7 @@ mod tree;
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity, Span};
+use crate::diagnostic::{self, Diagnostic, FieldPath, MOST_TOLD, Place, Severity, Span};
 use crate::lab::Lab;
 use crate::source::Source;
 pub use decode::SECTIONS;
@@ -54,10 +54,17 @@ pub fn read(sources: &[Source]) -> Reading {
         return reading;
     }
     let mut trees = Vec::new();
+    let mut spent = tree::Spent::default();
     for (file, source) in sources.iter().enumerate() {
-        match tree::parse(file, &source.text) {
+        match tree::parse_further(file, &source.text, &mut spent) {
             Ok(tree) => trees.extend(tree),
-            Err(finding) => reading.diagnostics.push(*finding),
+            Err(finding) if reading.diagnostics.len() < MOST_TOLD => {
+                reading.diagnostics.push(*finding);
+            }
+            Err(_) => {
+                reading.diagnostics.push(diagnostic::cut());
+                break;
+            }
         }
     }
     if !reading.diagnostics.is_empty() {
@@ -65,8 +72,9 @@ pub fn read(sources: &[Source]) -> Reading {
     }
     let sink = Sink::default();
     if let Some(whole) = merge::merge(trees, &sink) {
-        reading.index.add(&whole, &FieldPath::default());
         reading.lab = decode::lab(&whole, &sink);
+        // The tree goes as the index comes: together they would be the most that reading needs.
+        reading.index.add(whole, &FieldPath::default());
     }
     (reading.diagnostics, reading.unread) = sink.into_findings();
     reading

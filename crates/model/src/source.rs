@@ -1,7 +1,9 @@
 //! The texts that a lab is read from.
 
-/// A lab's files together are not larger, in bytes; what is beyond need not be read.
+/// A lab file is not larger, in bytes; what is beyond need not be read.
 pub const MOST_BYTES: usize = 1 << 20;
+/// Nor are the files of a lab's folder together. 10,000 resources have a third of it.
+pub const MOST_BYTES_TOGETHER: usize = 4 << 20;
 
 /// One file of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use model::source::{MOST_BYTES, Source};
+use model::source::{MOST_BYTES, MOST_BYTES_TOGETHER, Source};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 use crate::StoreError;
@@ -44,9 +44,9 @@ pub fn load(path: &Path) -> Result<LabFolder, StoreError> {
     };
     let root = fs::canonicalize(&root).map_err(StoreError::io("opening", &root))?;
     let mut sources = Vec::new();
-    let mut room = MOST_BYTES as u64 + 1;
+    let mut room = MOST_BYTES_TOGETHER as u64 + 1;
     for file in &files {
-        let source = source(file, room)?;
+        let source = source(file, room.min(MOST_BYTES as u64 + 1))?;
         room -= (source.text.len() as u64).min(room);
         sources.push(source);
     }

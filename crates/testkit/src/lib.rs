@@ -3,4 +3,5 @@
 pub mod contract;
 pub mod host_snapshot;
 pub mod hostile;
+pub mod large;
 pub mod mutate;

@@ -3,36 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::diagnostic::FieldPath;
-use model::lab::{App, AppSource, Cluster, Expose, Node};
+use model::lab::{App, AppSource, Expose};
 use model::name::Name;
 use model::resource::{Address, ForwardTarget, Forwarder, Kind, Objects, Spec};
 
-use super::{Expansion, api_forward_address};
+use super::Expansion;
+use super::components::objects_needs;
+use super::within::Within;
 use crate::component::{ComponentKind, components};
 use crate::{derive, manifests};
 
 impl Expansion<'_> {
-    pub(super) fn apps(&mut self) {
+    pub(super) fn apps(&mut self, clusters: &BTreeMap<&Name, Within<'_>>) {
         for (name, app) in self.lab.apps.iter().filter(|(_, app)| app.enabled) {
             let path = FieldPath(format!("apps.{name}"));
-            let cluster_name = app
-                .cluster
-                .as_ref()
-                .or_else(|| self.lab.clusters.keys().next());
-            let found = cluster_name.and_then(|name| self.lab.clusters.get_key_value(name));
-            if let Some((cluster_name, cluster)) = found {
-                self.app(name, app, (cluster_name, cluster), &path);
+            let within = match &app.cluster {
+                Some(cluster) => clusters.get(cluster),
+                None => clusters.values().next(),
+            };
+            if let Some(within) = within {
+                self.app(name, app, within, &path);
             }
         }
     }
 
-    fn app(
-        &mut self,
-        name: &Name,
-        app: &App,
-        (cluster_name, cluster): (&Name, &Cluster),
-        path: &FieldPath,
-    ) {
+    fn app(&mut self, name: &Name, app: &App, within: &Within<'_>, path: &FieldPath) {
         let namespace = app.namespace.clone().unwrap_or_else(|| name.clone());
         let mut needs = BTreeSet::new();
         let (source, objects) = match app.source() {
@@ -41,10 +36,10 @@ impl Expansion<'_> {
                 let Some(entry) = entry.filter(|e| e.kind == ComponentKind::App) else {
                     return self.unknown_app(entry_name, path);
                 };
-                needs = self.objects_needs(cluster_name, entry);
+                needs = objects_needs(within, entry);
                 let path = path.field("settings");
-                let cluster = (cluster_name, cluster);
-                let objects = self.rendered(entry, name, &namespace, cluster, &app.settings, &path);
+                let objects =
+                    self.rendered(entry, (name, &namespace), within, &app.settings, &path);
                 (format!("{} {}", entry.name, entry.version), objects)
             }
             Some(AppSource::Manifests(folder)) => {
@@ -55,33 +50,18 @@ impl Expansion<'_> {
             // Others tell of it: `check` where there is no source, `beyond_reach` of charts.
             Some(AppSource::Chart(_)) | None => return,
         };
-        needs.extend(self.app_needs(cluster_name));
+        needs.extend(app_needs(within));
         let address = Address::new(Kind::App, name.clone());
         let spec = Objects {
-            cluster: cluster_name.clone(),
+            cluster: within.name.clone(),
             source,
             namespace: namespace.clone(),
             objects,
         };
         self.add(address.clone(), Spec::Objects(spec), needs);
         if let Some(Expose::Forward(forward)) = &app.expose {
-            self.app_forward(name, forward, &namespace, (cluster_name, cluster), address);
+            self.app_forward(name, forward, &namespace, within, address);
         }
-    }
-
-    /// What every app needs: the API, all nodes, the pod network and names.
-    fn app_needs(&self, cluster: &Name) -> Vec<Address> {
-        let members = self
-            .lab
-            .nodes_of(cluster)
-            .map(|(node, _)| Address::new(Kind::Member, node.clone()));
-        let components = ["flannel", "coredns"]
-            .into_iter()
-            .filter_map(|name| Some(Address::new(Kind::Component, name.parse().ok()?)));
-        members
-            .chain(components)
-            .chain(api_forward_address(cluster))
-            .collect()
     }
 
     fn unknown_app(&mut self, entry: &Name, path: &FieldPath) {
@@ -107,13 +87,13 @@ impl Expansion<'_> {
         name: &Name,
         forward: &model::lab::Forward,
         namespace: &Name,
-        (cluster_name, cluster): (&Name, &Cluster),
+        within: &Within<'_>,
         app: Address,
     ) {
-        let nodes: BTreeMap<&Name, &Node> = self.lab.nodes_of(cluster_name).collect();
+        let cluster = within.cluster;
         let (Some(dns), Some(host)) = (
             derive::dns_address(&cluster.services.first()),
-            nodes.values().next().map(|node| node.on.clone()),
+            within.nodes.first().map(|(_, node)| node.on.clone()),
         ) else {
             return;
         };
@@ -121,8 +101,12 @@ impl Expansion<'_> {
             host,
             listen: forward.listen,
             target: ForwardTarget::Service {
-                cluster: cluster_name.clone(),
-                nodes: nodes.into_keys().cloned().collect(),
+                cluster: within.name.clone(),
+                nodes: within
+                    .nodes
+                    .iter()
+                    .map(|(name, _)| (*name).clone())
+                    .collect(),
                 namespace: namespace.clone(),
                 service: forward.service.clone(),
                 port: forward.port,
@@ -133,4 +117,13 @@ impl Expansion<'_> {
         let address = Address::new(Kind::Forward, name.clone());
         self.add(address, Spec::Forward(spec), BTreeSet::from([app]));
     }
+}
+
+/// What every app needs: the API, all nodes, the pod network and names.
+fn app_needs(within: &Within<'_>) -> impl Iterator<Item = Address> {
+    let components = ["flannel", "coredns"]
+        .into_iter()
+        .filter_map(|name| Some(Address::new(Kind::Component, name.parse().ok()?)));
+    let members = within.members.iter().cloned();
+    members.chain(components).chain(within.api.clone())
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::diagnostic::FieldPath;
-use model::lab::{Cluster, Cni, Settings};
+use model::lab::{Cni, Settings};
 use model::name::Name;
 use model::resource::{Address, Kind, Objects, Spec};
 use serde_json::{Value, json};
 
-use super::{Expansion, api_forward_address};
+use super::Expansion;
+use super::within::Within;
 use crate::component::{Component, ComponentKind, components};
 use crate::{derive, manifests, settings};
 
@@ -16,18 +17,17 @@ use crate::{derive, manifests, settings};
 const ALWAYS: [&str; 2] = ["coredns", "netcheck"];
 
 impl Expansion<'_> {
-    pub(super) fn cluster_components(&mut self, name: &Name, cluster: &Cluster) {
-        let Cni::Flannel(flannel) = &cluster.cni else {
+    pub(super) fn cluster_components(&mut self, within: &Within<'_>) {
+        let Cni::Flannel(flannel) = &within.cluster.cni else {
             return;
         };
         let mut own = Settings::new();
         own.insert("backend".to_owned(), json!(flannel.backend));
         self.component(
-            name,
-            cluster,
+            within,
             ("flannel", "flannel"),
             &own,
-            &FieldPath(format!("clusters.{name}.cni")),
+            &FieldPath(format!("clusters.{}.cni", within.name)),
         );
         let declared: BTreeMap<&str, &model::lab::Component> = self
             .lab
@@ -43,14 +43,13 @@ impl Expansion<'_> {
             let entry = given.and_then(|one| one.catalog.as_ref());
             let entry = entry.map_or(component, Name::as_str);
             let settings = given.map_or_else(Settings::new, |one| one.settings.clone());
-            self.component(name, cluster, (component, entry), &settings, &path);
+            self.component(within, (component, entry), &settings, &path);
         }
     }
 
     fn component(
         &mut self,
-        cluster_name: &Name,
-        cluster: &Cluster,
+        within: &Within<'_>,
         (name, entry): (&str, &str),
         given: &Settings,
         path: &FieldPath,
@@ -75,18 +74,11 @@ impl Expansion<'_> {
         };
         let namespace = entry.namespace.as_deref().and_then(|n| n.parse().ok());
         let namespace: Name = namespace.unwrap_or_else(|| name.clone());
-        let mut needs = self.objects_needs(cluster_name, entry);
+        let mut needs = objects_needs(within, entry);
         needs.retain(|need| need.name != name || need.kind != Kind::Component);
-        let objects = self.rendered(
-            entry,
-            &name,
-            &namespace,
-            (cluster_name, cluster),
-            given,
-            path,
-        );
+        let objects = self.rendered(entry, (&name, &namespace), within, given, path);
         let spec = Objects {
-            cluster: cluster_name.clone(),
+            cluster: within.name.clone(),
             source: format!("{} {}", entry.name, entry.version),
             namespace,
             objects,
@@ -98,48 +90,26 @@ impl Expansion<'_> {
         );
     }
 
-    /// What objects of a cluster need: the API through its forward, and what the entry names.
-    pub(super) fn objects_needs(&self, cluster: &Name, entry: &Component) -> BTreeSet<Address> {
-        let mut needs: BTreeSet<Address> = self
-            .lab
-            .control_planes(cluster)
-            .next()
-            .map(|(name, _)| Address::new(Kind::Member, name.clone()))
-            .into_iter()
-            .chain(api_forward_address(cluster))
-            .collect();
-        for need in &entry.needs {
-            // `cni` stands for the cluster's pod network.
-            let name = if need == "cni" { "flannel" } else { need };
-            needs.extend(
-                name.parse()
-                    .ok()
-                    .map(|name| Address::new(Kind::Component, name)),
-            );
-        }
-        needs
-    }
-
     pub(super) fn rendered(
         &mut self,
         entry: &Component,
-        name: &Name,
-        namespace: &Name,
-        (cluster_name, cluster): (&Name, &Cluster),
+        (name, namespace): (&Name, &Name),
+        within: &Within<'_>,
         given: &Settings,
         path: &FieldPath,
     ) -> Vec<Value> {
         let settings = settings::complete(entry, given, path, &mut self.findings);
-        let endpoint = derive::endpoint(self.lab, cluster_name, cluster);
+        let cluster = within.cluster;
+        let endpoint = derive::endpoint(self.lab, within.name, cluster);
         let values = json!({
             "lab": self.lab.lab,
             "name": name,
             "namespace": namespace,
             "version": entry.version,
             "settings": settings,
-            "pod_mtu": derive::pod_mtu(self.lab, cluster_name, cluster),
+            "pod_mtu": within.pod_mtu,
             "cluster": {
-                "name": cluster_name,
+                "name": within.name,
                 "pods": cluster.pods.first(),
                 "services": cluster.services.first(),
                 "dns": derive::dns_address(&cluster.services.first()),
@@ -160,4 +130,20 @@ impl Expansion<'_> {
             }
         }
     }
+}
+
+/// What objects of a cluster need: the API through its forward, and what the entry names.
+pub(super) fn objects_needs(within: &Within<'_>, entry: &Component) -> BTreeSet<Address> {
+    let first = within.first();
+    let first = first.map(|(name, _)| Address::new(Kind::Member, name.clone()));
+    let named = entry.needs.iter().filter_map(|need| {
+        // `cni` stands for the cluster's pod network.
+        let name = if need == "cni" { "flannel" } else { need };
+        Some(Address::new(Kind::Component, name.parse().ok()?))
+    });
+    first
+        .into_iter()
+        .chain(within.api.clone())
+        .chain(named)
+        .collect()
 }

@@ -1,18 +1,20 @@
 //! S009: An address that others count on is fixed or reserved.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use model::diagnostic::Severity;
-use model::lab::HostAddress;
+use model::lab::{Expose, HostAddress};
 
 use crate::finding::Findings;
+use crate::pools::{Pool, pools, taken};
 use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     code: "S009",
     title: "An address that others count on is fixed or reserved.",
-    text: "A node's address, the API's address and a DNS server's stand in configurations of others. Where DHCP hands it out to whoever asks, it moves one day. Fixed outside of DHCP's ranges or reserved for a hardware address, it stays. Sources: two published labs, one with a control plane's address written in four files and handed out by DHCP, one that relied on the order in which addresses are handed out.",
-    sees: "All that it needs stands in the lab file.",
+    text: "A node's address, the API's address and a DNS server's stand in configurations of others. Where DHCP or a load balancer hands it out to whoever asks first, it moves one day. Fixed outside of DHCP's ranges or reserved for a hardware address, it stays; so does an address of a pool that an app or component asks for. Sources: two published labs, one with a control plane's address written in four files and handed out by DHCP, one that relied on the order in which addresses are handed out.",
+    sees: "The lab file. A name for an address that only a manifest or a chart asks for is found: give the app the address here.",
     severity: Severity::Error,
     check,
 };
@@ -54,6 +56,47 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             handed_out(lab, (&field, address, mac), findings);
         }
     }
+    of_pools(lab, findings);
+}
+
+/// Names that lead to an address of a pool which nobody has asked for: whoever comes first gets it.
+fn of_pools(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let pools = pools(lab);
+    let components = lab.components.values().filter(|one| one.enabled);
+    let apps = lab.apps.values().filter(|app| app.enabled);
+    let of_apps = apps.filter_map(|app| match &app.expose {
+        Some(Expose::LoadBalancer(service)) => service.address,
+        _ => None,
+    });
+    let mut kept: BTreeSet<IpAddr> = components
+        .filter_map(|one| one.address)
+        .chain(of_apps)
+        .collect();
+    // A pool that holds what something has is another finding.
+    kept.extend(taken(lab).into_iter().map(|(_, address, _)| address));
+    for (name, network) in &lab.networks {
+        let records = network.dns.iter().flat_map(|dns| &dns.records);
+        for (record, address) in records.filter(|(_, address)| !kept.contains(address)) {
+            let holds = |pool: &&Pool| pool.range.is_some_and(|range| range.contains(*address));
+            let Some(pool) = pools.iter().find(holds) else {
+                continue;
+            };
+            if findings.is_full() {
+                return;
+            }
+            findings.add(
+                format!("{record} leads to {address}, which goes to whoever asks first"),
+                &[
+                    (
+                        format!("networks.{name}.dns.records.{record}"),
+                        "counts on it",
+                    ),
+                    (pool.field.clone(), "handed out from here"),
+                ],
+                "write address: at the app or component that the name is meant for",
+            );
+        }
+    }
 }
 
 /// A fixed address inside a range that DHCP hands out, without a reservation.
@@ -91,4 +134,17 @@ fn an_address_that_may_move_is_found() {
     crate::example::home_breaks("S009", "address: 10.0.0.31", "address: 10.0.0.210");
     let with_mac = "vm: { cpu: 8, memory: 16Gi, mac: \"52:54:00:00:00:01\" }, address: 10.0.0.210";
     crate::example::home_keeps("vm: { cpu: 8, memory: 16Gi }, address: 10.0.0.31", with_mac);
+}
+
+#[test]
+fn a_name_for_whatever_a_pool_hands_out_is_found() {
+    let record = "api: 10.0.0.100 }";
+    crate::example::home_breaks("S009", record, "api: 10.0.0.100, apps: 10.0.0.105 }");
+    // The component asks for it.
+    crate::example::home_keeps(record, "api: 10.0.0.100, apps: 10.0.0.101 }");
+    let text = crate::example::HOME.replace(record, "api: 10.0.0.100, apps: 10.0.0.105 }");
+    let ingress = "ingress: { host: ha.home.example.net, by: ingress-nginx }";
+    let text = text.replace(ingress, "load-balancer: { address: 10.0.0.105 }");
+    let codes = crate::example::codes_of(&text, &crate::Facts::default());
+    assert_eq!(codes, [""; 0]);
 }

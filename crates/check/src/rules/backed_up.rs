@@ -1,6 +1,8 @@
 //! S040: Every volume is in a backup or says why not, and backups do not collide.
 
 use model::diagnostic::Severity;
+use model::lab::{AppSource, TimeOfDay};
+use serde_json::Value;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -9,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     code: "S040",
     title: "Every volume is in a backup or says why not, and backups do not collide.",
     text: "A volume that no backup holds is lost with its disk; one that is meant to be says so (`no-backup`). Removing old backups locks the store, so a backup that begins meanwhile, or is still running, fails. A backup that nobody ever restored is a hope. Sources: restic documentation, locks; a published lab with volumes in no backup and old ones removed an hour after the nightly one began.",
-    sees: "All that it needs stands in the lab file.",
+    sees: "Volumes of apps in the lab file, and claims in the manifests of apps. It does not see volumes inside of charts: which there are follows from templates that are rendered nowhere before the chart is applied; declare them under the app's volumes.",
     severity: Severity::Warning,
     check,
 };
@@ -35,6 +37,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             }
         }
     }
+    claims(lab, &backed, findings);
     for (name, backup) in &lab.backups {
         if backup.restore_test.is_none() {
             findings.add(
@@ -43,9 +46,10 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 "add restore-test: weekly",
             );
         }
-        let prune = backup.prune_at.as_deref().and_then(minute);
+        let minute = |time: TimeOfDay| u32::from(time.0);
+        let prune = backup.prune_at.map(minute);
         let collides = lab.backups.iter().find(|(_, other)| {
-            let begins = other.at.as_deref().and_then(minute);
+            let begins = other.at.map(minute);
             let same = other.to == backup.to;
             same && matches!((begins, prune), (Some(begins), Some(prune)) if (prune + DAY - begins) % DAY < RUNS)
         });
@@ -62,15 +66,57 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
+/// Volumes that manifests of an app claim, and that the lab file does not declare.
+fn claims(lab: &Subject<'_>, backed: &[&str], findings: &mut Findings<'_>) {
+    if backed.contains(&"volumes") {
+        return;
+    }
+    for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
+        let Some(AppSource::Manifests(folder)) = app.source() else {
+            continue;
+        };
+        if backed.contains(&name.as_str()) {
+            continue;
+        }
+        let folder = folder.trim_start_matches("./").trim_end_matches('/');
+        let own = format!("files.{folder}/");
+        let objects = lab.facts.objects.iter();
+        for (field, object) in objects.filter(|(field, _)| field.starts_with(&own)) {
+            for claim in claimed(object) {
+                let volume = format!("{name}.{claim}");
+                let declared = app.volumes.keys().any(|volume| volume.as_str() == claim);
+                if !declared && !backed.contains(&volume.as_str()) {
+                    findings.add(
+                        format!("the volume {volume} is in no backup"),
+                        &[
+                            (format!("apps.{name}.manifests"), "comes from here"),
+                            (field.clone(), "claimed here"),
+                        ],
+                        format!("add {volume} to a backup's of, or say why not: volumes: {{ {claim}: {{ no-backup: REASON }} }}"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The names of the volumes that an object claims.
+fn claimed(object: &Value) -> Vec<&str> {
+    let claims = match object["kind"].as_str() {
+        Some("PersistentVolumeClaim") => std::slice::from_ref(object),
+        Some("StatefulSet") => object
+            .pointer("/spec/volumeClaimTemplates")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice),
+        _ => &[],
+    };
+    let names = claims.iter().map(|claim| &claim["metadata"]["name"]);
+    names.filter_map(Value::as_str).collect()
+}
+
 const DAY: u32 = 24 * 60;
 /// How long a backup may run, in minutes.
 const RUNS: u32 = 120;
-
-/// The minute of the day of a time such as `02:00`.
-fn minute(time: &str) -> Option<u32> {
-    let (hour, minute) = time.split_once(':')?;
-    Some(hour.parse::<u32>().ok()? * 60 + minute.parse::<u32>().ok()?)
-}
 
 #[test]
 fn lost_volumes_and_collisions_are_found() {
@@ -82,4 +128,38 @@ fn lost_volumes_and_collisions_are_found() {
     crate::example::home_breaks("S040", ", restore-test: weekly", "");
     crate::example::home_breaks("S040", "keep: 30d", "keep: 30d, prune-at: \"03:00\"");
     crate::example::home_keeps("keep: 30d", "keep: 30d, prune-at: \"12:00\"");
+}
+
+#[test]
+fn claims_of_manifests_are_found() {
+    let object = |kind: &str, rest: Value| {
+        let mut object = serde_json::json!({ "kind": kind, "metadata": { "name": "data" } });
+        object["spec"] = rest;
+        ("files.apps/notes/a.yaml".to_owned(), object)
+    };
+    let claim = object("PersistentVolumeClaim", Value::Null);
+    let template =
+        serde_json::json!({ "volumeClaimTemplates": [{ "metadata": { "name": "data" } }] });
+    let set = object("StatefulSet", template);
+    for objects in [vec![claim], vec![set]] {
+        let facts = crate::Facts {
+            objects,
+            ..Default::default()
+        };
+        let codes = |of: &str, app: &str| {
+            let app = format!("apps:\n  notes: {{ manifests: ./apps/notes/{app} }}\n");
+            let text = crate::example::HOME.replace("apps:\n", &app);
+            let text = text.replace("of: [ volumes, etcd ]", of);
+            crate::example::codes_of(&text, &facts)
+        };
+        let others = "of: [ home-assistant.config ]";
+        assert_eq!(codes(others, ""), ["S040"]);
+        assert_eq!(codes("of: [ volumes ]", ""), [""; 0]);
+        assert_eq!(
+            codes("of: [ home-assistant.config, notes.data ]", ""),
+            [""; 0]
+        );
+        let why = ", volumes: { data: { no-backup: it can be made again } }";
+        assert_eq!(codes(others, why), [""; 0]);
+    }
 }

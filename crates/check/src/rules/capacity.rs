@@ -1,7 +1,9 @@
 //! S016: The machines on a host do not need more than it has.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::diagnostic::Severity;
-use model::lab::{Host, HostDisk, Machine, Node, Service, Storage};
+use model::lab::{Host, HostDisk, Machine, Service, Storage};
 use model::name::Name;
 use model::quantity::Bytes;
 
@@ -18,20 +20,17 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let ceph = Daemons::of(lab);
     for (name, host) in &lab.hosts {
-        let machines: Vec<Machine> = lab
-            .nodes
-            .values()
-            .filter(|node| node.on == *name)
-            .filter_map(Node::machine)
-            .collect();
+        let nodes = lab.nodes_on(name);
+        let machines: Vec<Machine> = nodes.filter_map(|(_, node)| node.machine()).collect();
         if machines.is_empty() {
             continue;
         }
         if let Some(memory) = host.memory {
             let wanted = machines.iter().map(|machine| machine.size().1.0);
             let wanted = wanted.fold(0, u64::saturating_add);
-            let others = reserved(lab, name, host);
+            let others = reserved(lab, &ceph, name, host);
             if wanted.saturating_add(others) > memory.0 {
                 findings.add(
                     format!(
@@ -64,32 +63,42 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
+/// Daemons of Ceph outside Kubernetes.
+#[derive(Default)]
+struct Daemons<'a> {
+    /// The hosts with monitors.
+    monitors: BTreeSet<&'a Name>,
+    /// How many disks of each host it stores on.
+    osds: BTreeMap<Name, usize>,
+}
+
+impl<'a> Daemons<'a> {
+    fn of(lab: &'a Subject<'_>) -> Self {
+        let mut all = Self::default();
+        for storage in lab.storage.values() {
+            let Storage::External(ceph) = storage else {
+                continue;
+            };
+            all.monitors.extend(&ceph.monitors);
+            for (host, _) in ceph.osds.iter().filter_map(HostDisk::parts) {
+                *all.osds.entry(host).or_default() += 1;
+            }
+        }
+        all
+    }
+}
+
 /// What the host keeps for itself and its services, in bytes.
-fn reserved(lab: &Subject<'_>, name: &Name, host: &Host) -> u64 {
+fn reserved(lab: &Subject<'_>, ceph: &Daemons<'_>, name: &Name, host: &Host) -> u64 {
     if let Some(declared) = host.reserve.as_ref().and_then(|size| size.memory) {
         return declared.0;
     }
     // A machine in namespaces shares the host's system, so nothing is set aside beside it.
-    let vms = lab
-        .nodes
-        .values()
-        .any(|node| node.on == *name && node.vm.is_some());
+    let vms = lab.nodes_on(name).any(|(_, node)| node.vm.is_some());
     let system = if vms { Bytes::mebi(512).0 } else { 0 };
-    let monitors = lab.storage.values().filter(|storage| match storage {
-        Storage::External(ceph) => ceph.monitors.contains(name),
-        _ => false,
-    });
     let listed = |service| host.runs.contains(&service);
-    let monitor = monitors.count() > 0 || listed(Service::CephMon);
-    let own = lab.storage.values().filter_map(|storage| match storage {
-        Storage::External(ceph) => Some(&ceph.osds),
-        _ => None,
-    });
-    let disks = own
-        .flatten()
-        .filter_map(HostDisk::parts)
-        .filter(|(on, _)| on == name)
-        .count();
+    let monitor = ceph.monitors.contains(name) || listed(Service::CephMon);
+    let disks = ceph.osds.get(name).copied().unwrap_or(0);
     let osds = disks.max(usize::from(listed(Service::CephOsd)));
     let gib = |n: usize| (n as u64) << 30;
     system

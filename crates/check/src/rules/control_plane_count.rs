@@ -14,17 +14,13 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-use model::lab::Role;
-
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     if findings.lacks_part_of("nodes") {
         return;
     }
     for name in lab.clusters.keys() {
         let planes: Vec<String> = lab
-            .nodes
-            .iter()
-            .filter(|(_, node)| node.cluster == *name && node.role == Role::ControlPlane)
+            .control_planes(name)
             .map(|(node, _)| format!("nodes.{node}.role"))
             .collect();
         if planes.len() > 1 && planes.len().is_multiple_of(2) {

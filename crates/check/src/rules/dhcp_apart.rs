@@ -1,7 +1,9 @@
 //! S011: DHCP hands out nothing that is fixed elsewhere.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use model::diagnostic::Severity;
-use model::name::Name;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -16,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let of_hosts = of_hosts(lab);
     for (name, network) in &lab.networks {
         for range in network.dhcp.iter().flat_map(|dhcp| &dhcp.ranges) {
             let field = format!("networks.{name}.dhcp.ranges");
@@ -32,24 +35,11 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             }
             let routers = network.routers().into_iter();
             let routers = routers.map(|address| (address, format!("networks.{name}.gateway")));
-            let bare = |host: &Name| {
-                !lab.nodes
-                    .values()
-                    .any(|node| node.on == *host && node.machine().is_none())
-            };
-            let hosts = lab.hosts.iter().filter(|(host, one)| {
-                bare(host) && !one.nics.values().any(|nic| nic.mac.is_some())
-            });
-            let hosts = hosts.flat_map(|(host, one)| {
-                let addresses = lab.host_addresses(one).into_iter();
-                addresses
-                    .map(move |(on, address)| (address, format!("hosts.{host}.addresses.{on}")))
-            });
-            let fixed: Vec<_> = routers
-                .chain(hosts)
-                .filter(|(address, _)| range.contains(*address))
-                .collect();
-            for (address, place) in fixed {
+            let routers = routers.filter(|(address, _)| range.contains(*address));
+            let hosts = of_hosts.range(range.first()..=range.last());
+            let hosts = hosts
+                .flat_map(|(address, places)| places.iter().map(|place| (*address, place.clone())));
+            for (address, place) in routers.chain(hosts) {
                 findings.add(
                     format!("DHCP may hand out {address}, which is fixed"),
                     &[
@@ -61,6 +51,23 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             }
         }
     }
+}
+
+/// Fixed addresses of hosts that no hardware address is known of, each with where it stands. Those
+/// of nodes are another rule's.
+fn of_hosts(lab: &Subject<'_>) -> BTreeMap<IpAddr, Vec<String>> {
+    let mut all: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+    for (name, host) in &lab.hosts {
+        let is_node = lab.nodes_on(name).any(|(_, node)| node.machine().is_none());
+        if is_node || host.nics.values().any(|nic| nic.mac.is_some()) {
+            continue;
+        }
+        for (on, address) in lab.host_addresses(host) {
+            let place = format!("hosts.{name}.addresses.{on}");
+            all.entry(address).or_default().push(place);
+        }
+    }
+    all
 }
 
 #[test]

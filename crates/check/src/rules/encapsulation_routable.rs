@@ -1,5 +1,7 @@
 //! S007: The ends of encapsulated packets reach each other.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::diagnostic::Severity;
 use model::lab::{Cni, Role};
 use model::name::Name;
@@ -47,18 +49,28 @@ fn pairs(lab: &Subject<'_>, cluster: &Name, findings: &mut Findings<'_>) {
     if !lab.ways(cluster).contains(&None) {
         return;
     }
-    // Nodes without any address are another finding.
-    let nodes: Vec<_> = lab
-        .nodes_of(cluster)
-        .filter(|(_, node)| !lab.node_networks(node).is_empty())
+    // Workers in the same networks have the same ways: one of them speaks for all.
+    let mut first_in: BTreeMap<BTreeSet<&Name>, &Name> = BTreeMap::new();
+    for (name, node) in lab.nodes_of(cluster) {
+        let networks = lab.node_networks(node);
+        // Nodes without any address are another finding.
+        if node.role == Role::Worker && !networks.is_empty() {
+            first_in.entry(networks).or_insert(name);
+        }
+    }
+    let mut groups: Vec<_> = first_in
+        .into_iter()
+        .map(|(all, name)| (name, all))
         .collect();
-    let apart = nodes.iter().enumerate().find_map(|(position, one)| {
-        let others = nodes.iter().skip(position + 1);
-        others
-            .filter(|other| one.1.role == Role::Worker && other.1.role == Role::Worker)
-            .find(|other| lab.way(one.1, other.1).is_none())
-            .map(|other| (one.0, other.0))
-    });
+    groups.sort_unstable();
+    let apart = groups
+        .iter()
+        .enumerate()
+        .find_map(|(position, (one, has))| {
+            let mut others = groups.iter().skip(position + 1);
+            let other = others.find(|(_, other)| has.is_disjoint(other));
+            other.map(|(other, _)| (one, other))
+        });
     if let Some((one, other)) = apart {
         findings.add(
             format!("{one} and {other} have no network in common"),

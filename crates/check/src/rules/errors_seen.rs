@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     code: "S038",
     title: "Scripts stop at the first error.",
     text: "A shell script goes on after an error unless it is told not to, and a pipe hides the error of all but its last command: a failed plan is then applied. Source: Bash manual, the set builtin; published labs whose scripts ignored failed commands in pipes and in loops.",
-    sees: "Shell scripts below the lab's folder, by their first line or name. It does not see what they call.",
+    sees: "Every shell script below the lab's folder, by its first line or name, so also those that another one calls. It does not see programs outside of the folder, shell lines inside of other files (Makefiles, pipelines), nor errors that a line itself drops (`|| true`): that may be meant.",
     severity: Severity::Warning,
     check,
 };

@@ -1,6 +1,10 @@
 //! S034: Every node reaches what it joins.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::diagnostic::Severity;
+use model::lab::Role;
+use model::name::Name;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -15,30 +19,36 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    for (name, node) in &lab.nodes {
-        let planes: Vec<_> = lab
-            .control_planes(&node.cluster)
-            .filter(|(plane, one)| *plane != name && !lab.node_networks(one).is_empty())
+    for cluster in lab.clusters.keys() {
+        let planes: Vec<(&Name, BTreeSet<&Name>)> = lab
+            .control_planes(cluster)
+            .map(|(name, plane)| (name, lab.node_networks(plane)))
+            .filter(|(_, networks)| !networks.is_empty())
             .collect();
-        let Some((first, _)) = planes.first() else {
-            continue;
-        };
-        // Nodes without any address are another finding.
-        if lab.node_networks(node).is_empty() {
-            continue;
+        // How many control planes are in each network.
+        let mut in_network: BTreeMap<&Name, usize> = BTreeMap::new();
+        for network in planes.iter().flat_map(|(_, networks)| networks) {
+            *in_network.entry(network).or_default() += 1;
         }
-        if planes
-            .iter()
-            .all(|(_, plane)| lab.way(node, plane).is_none())
-        {
-            findings.add(
-                format!("{name} reaches no control plane"),
-                &[
-                    (format!("nodes.{name}"), "this node"),
-                    (format!("nodes.{first}"), "in no network of it"),
-                ],
-                "give it an address in a network of the control planes, such as an overlay",
-            );
+        for (name, node) in lab.nodes_of(cluster) {
+            let networks = lab.node_networks(node);
+            let itself = usize::from(node.role == Role::ControlPlane);
+            let mut others = planes.iter().filter(|(plane, _)| *plane != name);
+            // Nodes without any address are another finding.
+            let (Some((first, _)), false) = (others.next(), networks.is_empty()) else {
+                continue;
+            };
+            let reaches = |network| in_network.get(network).copied().unwrap_or(0) > itself;
+            if !networks.iter().any(reaches) {
+                findings.add(
+                    format!("{name} reaches no control plane"),
+                    &[
+                        (format!("nodes.{name}"), "this node"),
+                        (format!("nodes.{first}"), "in no network of it"),
+                    ],
+                    "give it an address in a network of the control planes, such as an overlay",
+                );
+            }
         }
     }
 }

@@ -11,25 +11,65 @@ use crate::{Rule, Subject};
 pub(super) const RULE: Rule = Rule {
     code: "S036",
     title: "Every thing has one owner.",
-    text: "Two apps with one USB stick, one name at an ingress or one address take it from each other. A distribution that brings cluster DNS and a component that brings it, too, write the same objects by turns. Sources: a published lab with two Zigbee bridges on one stick, and one with DNS from its distribution and from its own manifests.",
-    sees: "The lab file. Objects in manifests are compared when they are applied: one that is not ours is refused then.",
+    text: "Two apps with one USB stick, an app and a service of the host itself (`by`) with one, one name at an ingress or one address take it from each other. A distribution that brings cluster DNS and a component that brings it, too, write the same objects by turns. Sources: a published lab with two Zigbee bridges on one stick, and one with DNS from its distribution and from its own manifests.",
+    sees: "The lab file; which service of a host uses a USB device only where `by` says so. Objects in manifests are compared when they are applied: one that is not ours is refused then.",
     severity: Severity::Error,
     check,
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    let mut owners: BTreeMap<String, (String, String)> = BTreeMap::new();
-    let mut own = |what: String, owner: String, field: String, findings: &mut Findings<'_>| {
-        if let Some((other, place)) = owners.get(&what) {
+    let mut owners = Owners::default();
+    services(lab, &mut owners, findings);
+    apps(lab, &mut owners, findings);
+    machines(lab, &mut owners, findings);
+    components(lab, &mut owners, findings);
+}
+
+/// What belongs to somebody: by its name, whose it is and where that stands.
+#[derive(Default)]
+struct Owners(BTreeMap<String, (String, String)>);
+
+impl Owners {
+    fn own(&mut self, what: String, owner: String, field: String, findings: &mut Findings<'_>) {
+        if let Some((other, place)) = self.0.get(&what) {
             findings.add(
                 format!("{what} belongs to {other} and to {owner}"),
                 &[(field, "here"), (place.clone(), "and here")],
                 "give it to one of them",
             );
         } else {
-            owners.insert(what, (owner, field));
+            self.0.insert(what, (owner, field));
         }
-    };
+    }
+}
+
+/// Devices that services of the hosts themselves use.
+fn services(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
+    for (name, host) in &lab.hosts {
+        for (device, service) in host
+            .usb
+            .iter()
+            .filter_map(|(name, usb)| Some((name, usb.by?)))
+        {
+            let word = serde_json::to_value(service).unwrap_or_default();
+            let word = word.as_str().unwrap_or_default();
+            let field = format!("hosts.{name}.usb.{device}.by");
+            if !host.runs.contains(&service) {
+                findings.add(
+                    format!("{name} does not run {word}, which {device} belongs to"),
+                    &[(field, ""), (format!("hosts.{name}"), "does not run it")],
+                    format!("add {word} to runs of {name}, or leave by out"),
+                );
+                continue;
+            }
+            let what = format!("the device {name}.{device}");
+            owners.own(what, format!("{word} on {name} itself"), field, findings);
+        }
+    }
+}
+
+/// What apps use and are reached by.
+fn apps(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         for (position, device) in app
             .devices
@@ -38,7 +78,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             .filter(|(_, one)| is_usb(lab, one))
         {
             let field = format!("apps.{name}.devices[{position}]");
-            own(
+            owners.own(
                 format!("the device {device}"),
                 name.to_string(),
                 field,
@@ -54,7 +94,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             Some(Expose::Forward(_)) | None => (None, ""),
         };
         if let Some(host) = host {
-            own(
+            owners.own(
                 host,
                 name.to_string(),
                 format!("apps.{name}.expose.{kind}"),
@@ -62,10 +102,14 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+}
+
+/// Devices that virtual machines are given.
+fn machines(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
     for (name, node) in &lab.nodes {
         for (position, device) in node.vm.iter().flat_map(|vm| &vm.devices).enumerate() {
             let what = format!("the device {}.{device}", node.on);
-            own(
+            owners.own(
                 what,
                 name.to_string(),
                 format!("nodes.{name}.vm.devices[{position}]"),
@@ -73,9 +117,13 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+}
+
+/// What components are reached by, and cluster DNS.
+fn components(lab: &Subject<'_>, owners: &mut Owners, findings: &mut Findings<'_>) {
     for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
         if let Some(address) = component.address {
-            own(
+            owners.own(
                 address.to_string(),
                 name.to_string(),
                 format!("components.{name}.address"),
@@ -121,4 +169,16 @@ fn what_two_claim_is_found() {
     let name = "apps:\n  other: { manifests: apps/o, expose: { ingress: { host: ha.home.example.net } } }\n";
     crate::example::home_breaks("S036", "apps:\n", name);
     crate::example::home_breaks("S036", "components:\n", "components:\n  coredns: {}\n");
+}
+
+#[test]
+fn a_stick_that_the_host_uses_itself_is_found() {
+    let stick = "zigbee: { id: \"10c4:ea60\" } } }";
+    let used = "zigbee: { id: \"10c4:ea60\", by: zigbee } }, runs: [ zigbee ] }";
+    crate::example::home_breaks("S036", stick, used);
+    let nobody = crate::example::HOME.replace("    devices: [ nuc1.zigbee ]\n", "");
+    let codes = |text: &str| crate::example::codes_of(text, &crate::Facts::default());
+    assert_eq!(codes(&nobody.replace(stick, used)), [""; 0]);
+    let not_run = used.replace(", runs: [ zigbee ]", "");
+    assert_eq!(codes(&nobody.replace(stick, &not_run)), ["S036"]);
 }

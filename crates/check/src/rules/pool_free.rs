@@ -1,12 +1,12 @@
 //! S001: A load balancer hands out no address that something else has.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use model::diagnostic::Severity;
-use model::lab::{Cni, Endpoint};
-use model::range::AddressRange;
 
 use crate::finding::Findings;
+use crate::pools::{pools, taken};
 use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
@@ -19,13 +19,26 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    for (field, pool) in pools(lab) {
-        let mut inside: Vec<(String, String)> = Vec::new();
-        for (what, address, at) in taken(lab) {
-            if pool.contains(address) {
-                inside.push((at, format!("{what} {address}")));
-            }
+    let taken = taken(lab);
+    let mut by_address: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
+    for (position, (_, address, _)) in taken.iter().enumerate() {
+        by_address.entry(*address).or_default().push(position);
+    }
+    for pool in pools(lab) {
+        if findings.is_full() {
+            return;
         }
+        let (field, Some(pool)) = (pool.field, pool.range) else {
+            continue;
+        };
+        let found = by_address.range(pool.first()..=pool.last());
+        let mut found: Vec<usize> = found.flat_map(|(_, all)| all).copied().collect();
+        // The same first one every time: nodes before hosts before routers.
+        found.sort_unstable();
+        let found = found.into_iter().filter_map(|position| taken.get(position));
+        let mut inside: Vec<(String, String)> = found
+            .map(|(what, address, at)| (at.clone(), format!("{what} {address}")))
+            .collect();
         for (name, network) in &lab.networks {
             let edges = network.cidr.iter().filter(|range| {
                 let (first, last) = (range.network(), range.broadcast());
@@ -60,55 +73,6 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             .collect();
         findings.add(message, &places, "write a range that nothing else uses");
     }
-}
-
-/// All ranges that load balancers hand out, each with its field.
-fn pools(lab: &Subject<'_>) -> Vec<(String, AddressRange)> {
-    let cilium = lab.clusters.iter().flat_map(|(name, cluster)| {
-        let ranges = match &cluster.cni {
-            Cni::Cilium(cilium) => cilium.load_balancer.clone(),
-            _ => Vec::new(),
-        };
-        let field = format!("clusters.{name}.cni.cilium.load-balancer");
-        ranges.into_iter().map(move |range| (field.clone(), range))
-    });
-    let components = lab.components.iter().flat_map(|(name, component)| {
-        ["pool", "pools"].into_iter().flat_map(move |setting| {
-            let ranges = component.texts(setting).into_iter();
-            let ranges = ranges.filter_map(|text| text.parse().ok());
-            ranges.map(move |range| (format!("components.{name}.{setting}"), range))
-        })
-    });
-    cilium.chain(components).collect()
-}
-
-/// Addresses that belong to something, with what it is and where that stands.
-fn taken(lab: &Subject<'_>) -> Vec<(String, IpAddr, String)> {
-    let mut all = Vec::new();
-    for (name, node) in &lab.nodes {
-        for (_, address) in lab.node_addresses(node) {
-            all.push((format!("node {name}"), address, format!("nodes.{name}")));
-        }
-    }
-    for (name, host) in &lab.hosts {
-        for (network, address) in lab.host_addresses(host) {
-            let field = format!("hosts.{name}.addresses.{network}");
-            all.push((format!("host {name}"), address, field));
-        }
-    }
-    for (name, network) in &lab.networks {
-        for address in network.routers() {
-            let field = format!("networks.{name}.gateway");
-            all.push((format!("the router of {name}"), address, field));
-        }
-    }
-    for (name, cluster) in &lab.clusters {
-        if let Some(Endpoint::Vip(address)) = cluster.endpoint {
-            let field = format!("clusters.{name}.endpoint.vip");
-            all.push(("the API's address".to_owned(), address, field));
-        }
-    }
-    all
 }
 
 #[test]

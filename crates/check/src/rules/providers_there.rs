@@ -1,10 +1,14 @@
 //! S041: What is used is provided.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use model::diagnostic::Severity;
-use model::lab::{App, Cni, Distribution, Expose, Volume};
+use model::lab::{App, Distribution, Expose, Volume};
 use model::name::Name;
 
 use crate::finding::Findings;
+use crate::pools::pools;
 use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
@@ -17,11 +21,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let has_pool = has_pool(lab);
+    let classes = Classes::of(lab);
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
-        exposed(lab, name, app, findings);
+        exposed(lab, has_pool, (name, app), findings);
         for (volume, declared) in &app.volumes {
             let field = format!("apps.{name}.volumes.{volume}");
-            volume_class(lab, &field, declared, findings);
+            classes.lack(&field, declared, findings);
         }
         for (position, need) in app.needs.iter().enumerate() {
             let there = lab.apps.get(need).is_some_and(|app| app.enabled)
@@ -52,7 +58,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         for need in needs.into_iter().flatten() {
             let own = match need.as_str() {
                 "storage" => !lab.storage.is_empty(),
-                "load-balancer" => has_pool(lab),
+                "load-balancer" => has_pool,
                 _ => false,
             };
             if !own && !provided.contains(&need.as_str()) {
@@ -73,10 +79,6 @@ fn enabled<'a>(lab: &'a Subject<'_>) -> impl Iterator<Item = (&'a Name, &'a Name
 
 /// Whether anybody hands out addresses for Services of type `LoadBalancer`.
 fn has_pool(lab: &Subject<'_>) -> bool {
-    let cilium = lab.clusters.values().any(|cluster| match &cluster.cni {
-        Cni::Cilium(cilium) => !cilium.load_balancer.is_empty(),
-        _ => false,
-    });
     let k3s = lab
         .clusters
         .values()
@@ -84,13 +86,15 @@ fn has_pool(lab: &Subject<'_>) -> bool {
             Distribution::K3s(k3s) => !k3s.disable.iter().any(|part| part == "servicelb"),
             _ => false,
         });
-    let pools = |one: &&model::lab::Component| {
-        one.enabled && !(one.texts("pool").is_empty() && one.texts("pools").is_empty())
-    };
-    cilium || k3s || lab.components.values().any(|one| pools(&one))
+    k3s || !pools(lab).is_empty()
 }
 
-fn exposed(lab: &Subject<'_>, name: &Name, app: &App, findings: &mut Findings<'_>) {
+fn exposed(
+    lab: &Subject<'_>,
+    has_pool: bool,
+    (name, app): (&Name, &App),
+    findings: &mut Findings<'_>,
+) {
     let (by, kind, words) = match &app.expose {
         Some(Expose::Ingress(ingress)) => (
             &ingress.by,
@@ -103,7 +107,7 @@ fn exposed(lab: &Subject<'_>, name: &Name, app: &App, findings: &mut Findings<'_
             &["tunnel", "cloudflared", "tailscale"][..],
         ),
         Some(Expose::LoadBalancer(_)) => {
-            if !has_pool(lab) {
+            if !has_pool {
                 findings.add(
                     format!("nobody hands out an address for {name}"),
                     &[(format!("apps.{name}.expose.load-balancer"), "")],
@@ -141,40 +145,50 @@ fn brings_traefik(lab: &Subject<'_>) -> bool {
         })
 }
 
-fn volume_class(lab: &Subject<'_>, field: &str, volume: &Volume, findings: &mut Findings<'_>) {
-    let classes = || {
-        lab.storage.iter().flat_map(|(name, one)| {
-            one.classes()
-                .iter()
-                .map(move |(class, one)| (name, class, one))
-        })
-    };
-    // A place on a node's own disk needs no class.
-    if volume.on.is_some() && volume.path.is_some() {
-        return;
+/// The classes of volumes that there are.
+struct Classes<'a> {
+    /// By themselves and with their storage: `fast`, `ceph.fast`.
+    names: BTreeSet<Cow<'a, str>>,
+    default: bool,
+}
+
+impl<'a> Classes<'a> {
+    fn of(lab: &'a Subject<'_>) -> Self {
+        let mut names = BTreeSet::new();
+        let mut default = false;
+        for (storage, one) in &lab.storage {
+            for (class, declared) in one.classes() {
+                names.insert(Cow::Borrowed(class.as_str()));
+                names.insert(Cow::Owned(format!("{storage}.{class}")));
+                default |= declared.default;
+            }
+        }
+        Self { names, default }
     }
-    match &volume.class {
-        None if !classes().any(|(_, _, class)| class.default) => findings.add(
-            "it names no class, and there is no default class",
-            &[(field.to_owned(), "")],
-            "add class: STORAGE.CLASS, or default: true to a class",
-        ),
-        Some(wanted) => {
-            let fits = classes().any(|(storage, class, _)| {
-                class.as_str() == wanted || format!("{storage}.{class}") == *wanted
-            });
-            if !fits {
-                let known: Vec<String> = classes()
-                    .map(|(storage, class, _)| format!("{storage}.{class}"))
-                    .collect();
+
+    /// Finds a volume of a class that is not there.
+    fn lack(&self, field: &str, volume: &Volume, findings: &mut Findings<'_>) {
+        // A place on a node's own disk needs no class.
+        if volume.on.is_some() && volume.path.is_some() {
+            return;
+        }
+        match &volume.class {
+            None if !self.default => findings.add(
+                "it names no class, and there is no default class",
+                &[(field.to_owned(), "")],
+                "add class: STORAGE.CLASS, or default: true to a class",
+            ),
+            Some(wanted) if !self.names.contains(wanted.as_str()) && !findings.is_full() => {
+                let known = self.names.iter().filter(|name| name.contains('.'));
+                let known: Vec<&str> = known.map(AsRef::as_ref).take(20).collect();
                 findings.add(
                     format!("there is no class {wanted}"),
                     &[(format!("{field}.class"), "")],
                     format!("write one of: {}", known.join(", ")),
                 );
             }
+            Some(_) | None => {}
         }
-        None => {}
     }
 }
 

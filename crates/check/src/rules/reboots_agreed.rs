@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, _) in lab.hosts.iter().filter(|(_, host)| host.reboots_by_itself) {
-        if let Some((node, _)) = lab.nodes.iter().find(|(_, node)| node.on == *name) {
+        if let Some((node, _)) = lab.nodes_on(name).next() {
             findings.add(
                 format!("{name} takes {node} down when it restarts by itself"),
                 &[(format!("hosts.{name}.reboots-by-itself"), "")],

@@ -1,5 +1,8 @@
 //! S043: A replica of the lab touches nothing of the lab.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use model::diagnostic::Severity;
 use model::lab::{Endpoint, Patch};
 use serde_json::Value;
@@ -17,20 +20,18 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    let mut addresses: Vec<String> = lab
-        .nodes
-        .values()
+    let nodes = lab.nodes.values();
+    let mut own: BTreeSet<IpAddr> = nodes
         .flat_map(|node| lab.node_addresses(node))
-        .map(|(_, one)| one.to_string())
+        .map(|(_, address)| address)
         .collect();
-    for cluster in lab.clusters.values() {
-        if let Some(Endpoint::Vip(address)) = cluster.endpoint {
-            addresses.push(address.to_string());
-        }
-    }
+    own.extend(lab.clusters.values().filter_map(|one| match one.endpoint {
+        Some(Endpoint::Vip(address)) => Some(address),
+        _ => None,
+    }));
     for (field, value) in raw(lab) {
         let text = value.to_string();
-        let found = addresses.iter().find(|address| holds(&text, address));
+        let found = addresses(&text).find(|address| own.contains(address));
         if let Some(address) = found {
             findings.add(
                 format!("{address} stands in raw text, so a replica of the lab would use it, too"),
@@ -41,16 +42,11 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether a text holds an address, and not only as the beginning of a longer one.
-fn holds(text: &str, address: &str) -> bool {
-    let part = |c: char| c.is_ascii_digit() || c == '.';
-    text.match_indices(address).any(|(at, _)| {
-        let before = text.get(..at).and_then(|rest| rest.chars().next_back());
-        let after = text
-            .get(at + address.len()..)
-            .and_then(|rest| rest.chars().next());
-        !before.is_some_and(part) && !after.is_some_and(part)
-    })
+/// The addresses that a text holds, with or without a port behind them.
+fn addresses(text: &str) -> impl Iterator<Item = IpAddr> {
+    let v4 = text.split(|c: char| !(c.is_ascii_digit() || c == '.'));
+    let v6 = text.split(|c: char| !(c.is_ascii_hexdigit() || c == ':' || c == '.'));
+    v4.chain(v6).filter_map(|part| part.parse().ok())
 }
 
 /// All escape hatches.
@@ -101,4 +97,11 @@ fn an_address_in_raw_text_is_found() {
         "version: 1.2.3 }",
         &values.replace("10.0.0.100:", "10.0.0.10:"),
     );
+    let own = "address: 10.0.0.21,";
+    let both = "address: [ 10.0.0.21, fd00:1::21 ],";
+    let text = crate::example::HOME.replace(own, both);
+    let v6 = values.replace("10.0.0.100:", "[fd00:1:0::21]:");
+    let text = text.replace("version: 1.2.3 }", &v6);
+    let codes = crate::example::codes_of(&text, &crate::Facts::default());
+    assert_eq!(codes, ["S043"]);
 }

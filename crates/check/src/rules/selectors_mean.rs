@@ -38,10 +38,8 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         for (key, value) in &placement.labels {
             // What kubelet sets by itself is on every node.
             let own = key.starts_with("kubernetes.io/") || key.starts_with("node.kubernetes.io/");
-            let carried = lab
-                .nodes
-                .values()
-                .any(|node| Some(&node.cluster) == cluster && node.labels.get(key) == Some(value));
+            let mut nodes = cluster.into_iter().flat_map(|name| lab.nodes_of(name));
+            let carried = nodes.any(|(_, node)| node.labels.get(key) == Some(value));
             if !own && !carried {
                 findings.add(
                     format!("no node carries {key}={value}"),

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clock::TimeOfDay;
 use super::secret::SecretRef;
 use crate::duration::Period;
 use crate::name::Name;
@@ -77,7 +78,7 @@ pub struct Backup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
     #[schemars(example = "02:00")]
-    pub at: Option<String>,
+    pub at: Option<TimeOfDay>,
     /// How often. Default: `1d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Period>,
@@ -87,7 +88,7 @@ pub struct Backup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-2][0-9]:[0-5][0-9]$"))]
     #[schemars(example = "03:00")]
-    pub prune_at: Option<String>,
+    pub prune_at: Option<TimeOfDay>,
     /// How often a backup is restored somewhere and compared: `daily`, `weekly`, `monthly`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_test: Option<Rhythm>,

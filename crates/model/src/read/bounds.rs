@@ -2,10 +2,8 @@
 
 use super::form;
 use crate::diagnostic::{Diagnostic, FieldPath, Span};
-use crate::source::Source;
+use crate::source::{MOST_BYTES, MOST_BYTES_TOGETHER, Source};
 
-/// A lab's files together are not larger, in bytes.
-const MOST_BYTES: usize = crate::source::MOST_BYTES;
 /// No file has more lines: the parser keeps something for every one of them.
 const MOST_LINES: usize = 50_000;
 
@@ -16,10 +14,14 @@ pub(super) fn exceeded(sources: &[Source]) -> Vec<Diagnostic> {
     let mut total = 0;
     for (file, source) in sources.iter().enumerate() {
         total += source.text.len();
-        if total > MOST_BYTES {
-            let message = format!("the lab is larger than {MOST_BYTES} bytes");
-            return vec![refused("F001", &message, (file, 0..0), WRONG_FILE)];
-        }
+        let message = if source.text.len() > MOST_BYTES {
+            format!("the file is larger than {MOST_BYTES} bytes")
+        } else if total > MOST_BYTES_TOGETHER {
+            format!("the files of the lab are larger than {MOST_BYTES_TOGETHER} bytes together")
+        } else {
+            continue;
+        };
+        return vec![refused("F001", &message, (file, 0..0), WRONG_FILE)];
     }
     let each = sources.iter().enumerate();
     each.filter_map(|(file, source)| unreadable(file, &source.text))

@@ -46,8 +46,11 @@ pub const SECTIONS: [&str; 20] = [
     "notes",
 ];
 
-/// A section does not have more entries: what follows from a lab grows with their square.
+/// A section does not have more entries in one file, and so a hostile file ends soon, whatever
+/// follows from it.
 const MOST_ENTRIES: usize = 500;
+/// Nor in all files of the folder. A lab of 10,000 resources has a quarter of them as apps.
+const MOST_ENTRIES_TOGETHER: usize = 2_500;
 /// So many values are read again to find further mistakes.
 const MOST_AGAIN: usize = 200_000;
 
@@ -169,18 +172,22 @@ fn section<T: DeserializeOwned>(entry: Option<&Entry>, sink: &Sink) -> Named<T> 
         sink.unread(path);
         return named;
     };
-    if let Some(beyond) = entries.get(MOST_ENTRIES) {
-        let message = format!("more than {MOST_ENTRIES} {path}");
-        let place = (
-            path.clone(),
-            beyond.key_span,
-            "the first too many".to_owned(),
-        );
-        let help = "make several labs of it, each in a folder of its own";
+    let within = within_bounds(entries);
+    if let Some(beyond) = entries.get(within) {
+        let (most, help) = if within < MOST_ENTRIES_TOGETHER {
+            let help = "put some of them into another file of the folder";
+            (format!("{MOST_ENTRIES} {path} in one file"), help)
+        } else {
+            let help = "make several labs of it, each in a folder of its own";
+            (format!("{MOST_ENTRIES_TOGETHER} {path}"), help)
+        };
+        let label = "the first too many".to_owned();
+        let place = (path.clone(), beyond.key_span, label);
+        let message = format!("more than {most}");
         sink.push(form("F020", message, Some(place), help));
         sink.unread(path.clone());
     }
-    for entry in entries.iter().take(MOST_ENTRIES) {
+    for entry in entries.iter().take(within) {
         let below = path.field(&entry.key);
         match entry.key.parse::<Name>() {
             Ok(name) => match value(&entry.value, &below, entry.key_span, sink) {
@@ -198,6 +205,18 @@ fn section<T: DeserializeOwned>(entry: Option<&Entry>, sink: &Sink) -> Named<T> 
         }
     }
     named
+}
+
+/// How many entries come before the first one too many.
+fn within_bounds(entries: &[Entry]) -> usize {
+    let mut in_file: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut bounded = entries.iter().take(MOST_ENTRIES_TOGETHER);
+    let beyond = bounded.position(|entry| {
+        let count = in_file.entry(entry.key_span.file).or_default();
+        *count += 1;
+        *count > MOST_ENTRIES
+    });
+    beyond.unwrap_or_else(|| entries.len().min(MOST_ENTRIES_TOGETHER))
 }
 
 /// Reads a value. After a mistake it is read again without what holds it, so that the next mistake

@@ -38,9 +38,9 @@ impl Index {
         }
     }
 
-    pub(super) fn add(&mut self, node: &Node, path: &FieldPath) {
+    pub(super) fn add(&mut self, node: Node, path: &FieldPath) {
         self.spans.entry(path.clone()).or_insert(node.span);
-        match &node.value {
+        match node.value {
             Value::Map(entries) => {
                 for entry in entries {
                     let below = path.field(&entry.key);
@@ -48,11 +48,11 @@ impl Index {
                     if matches!(entry.value.value, Value::Map(_) | Value::List(_)) {
                         self.spans.insert(below.clone(), entry.key_span);
                     }
-                    self.add(&entry.value, &below);
+                    self.add(entry.value, &below);
                 }
             }
             Value::List(items) => {
-                for (position, item) in items.iter().enumerate() {
+                for (position, item) in items.into_iter().enumerate() {
                     self.add(item, &path.item(position));
                 }
             }

@@ -7,12 +7,17 @@ use crate::diagnostic::{Diagnostic, FieldPath, Span};
 
 /// No lab is nested deeper.
 const MAX_DEPTH: usize = 64;
-/// No lab has more values: they are what costs time and memory. 500 nodes, hosts and apps together
-/// have two thirds of them.
+/// No file has more values: they are what costs time. 500 nodes, hosts and apps together have two
+/// thirds of them.
 const MAX_NODES: usize = 30_000;
-/// Bytes of the paths of all values together. Every value's path is kept, so that long names
+/// No lab has more values in all files of its folder: they are what costs memory. 10,000 resources
+/// have so many.
+const MAX_NODES_TOGETHER: usize = 300_000;
+/// Bytes of the paths of all values of a file. Every value's path is kept, so that long names
 /// around many values would cost their product.
 const MAX_PATHS: usize = 4 << 20;
+/// The same of all files.
+const MAX_PATHS_TOGETHER: usize = 12 << 20;
 /// What an item's position adds to a path, such as `[12345]`.
 const ITEM: usize = 7;
 
@@ -56,8 +61,24 @@ impl Node {
 
 type Refused = Box<Diagnostic>;
 
+/// What the files of a lab have had so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    nodes: usize,
+    paths: usize,
+}
+
 /// Parses a text; `None` for one without content.
 pub(super) fn parse(file: usize, text: &str) -> Result<Option<Node>, Refused> {
+    parse_further(file, text, &mut Spent::default())
+}
+
+/// Parses one of several texts, with the bounds of all of them.
+pub(super) fn parse_further(
+    file: usize,
+    text: &str,
+    spent: &mut Spent,
+) -> Result<Option<Node>, Refused> {
     let mut builder = Builder {
         file,
         parser: Parser::new_from_str(text),
@@ -65,8 +86,12 @@ pub(super) fn parse(file: usize, text: &str) -> Result<Option<Node>, Refused> {
         nodes: 0,
         path: 0,
         paths: 0,
+        before: *spent,
     };
-    builder.document()
+    let root = builder.document()?;
+    spent.nodes += builder.nodes;
+    spent.paths += builder.paths;
+    Ok(root)
 }
 
 struct Builder<'a> {
@@ -78,6 +103,8 @@ struct Builder<'a> {
     path: usize,
     /// The lengths of all paths so far.
     paths: usize,
+    /// What the files before have had.
+    before: Spent,
 }
 
 impl<'a> Builder<'a> {
@@ -143,16 +170,28 @@ impl<'a> Builder<'a> {
     fn count(&mut self, span: Span, depth: usize) -> Result<(), Refused> {
         self.nodes += 1;
         self.paths += self.path;
-        let message = if depth > MAX_DEPTH {
-            format!("nested deeper than {MAX_DEPTH} levels")
+        let all = Spent {
+            nodes: self.before.nodes + self.nodes,
+            paths: self.before.paths + self.paths,
+        };
+        let (message, help) = if depth > MAX_DEPTH {
+            (format!("nested deeper than {MAX_DEPTH} levels"), "")
         } else if self.nodes > MAX_NODES {
-            format!("more than {MAX_NODES} values")
-        } else if self.paths > MAX_PATHS {
-            "names that are too long around too many values".to_owned()
+            let message = format!("more than {MAX_NODES} values in one file");
+            (message, "put some of it into another file of the folder")
+        } else if all.nodes > MAX_NODES_TOGETHER {
+            let message = format!("more than {MAX_NODES_TOGETHER} values in all files");
+            (
+                message,
+                "make several labs of it, each in a folder of its own",
+            )
+        } else if self.paths > MAX_PATHS || all.paths > MAX_PATHS_TOGETHER {
+            let message = "names that are too long around too many values";
+            (message.to_owned(), "write shorter names")
         } else {
             return Ok(());
         };
-        Err(self.refuse(span, "F005", &message, ""))
+        Err(self.refuse(span, "F005", &message, help))
     }
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Refused> {
@@ -202,6 +241,8 @@ impl<'a> Builder<'a> {
         let mut items = Vec::new();
         while let Some((event, span)) = self.next()? {
             if event == Event::SequenceEnd {
+                // Most are short, and room is made for four at once.
+                items.shrink_to_fit();
                 return Ok(Node {
                     span: Span {
                         end: span.end,
@@ -221,6 +262,7 @@ impl<'a> Builder<'a> {
         let mut entries: Vec<Entry> = Vec::new();
         while let Some((event, span)) = self.next()? {
             if event == Event::MappingEnd {
+                entries.shrink_to_fit();
                 return Ok(Node {
                     span: Span {
                         end: span.end,

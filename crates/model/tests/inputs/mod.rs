@@ -45,6 +45,69 @@ pub fn all() -> Vec<Input> {
     .collect()
 }
 
+/// A folder of as many files as the bounds of all of them allow, and the codes of which reading it
+/// must give one; none where it may be read.
+pub struct Folder {
+    pub name: &'static str,
+    pub files: Vec<Vec<u8>>,
+    pub codes: &'static [&'static str],
+}
+
+/// Folders whose files each keep the bounds of a file.
+pub fn folders() -> Vec<Folder> {
+    fn folder(
+        name: &'static str,
+        codes: &'static [&'static str],
+        count: usize,
+        file: impl Fn(usize) -> String,
+    ) -> Folder {
+        let first = std::iter::once(b"lab: home\n".to_vec());
+        let files = first.chain((0..count).map(|n| file(n).into_bytes()));
+        Folder {
+            name,
+            files: files.collect(),
+            codes,
+        }
+    }
+    let settings = |n: usize, items: &str| {
+        format!("apps: {{ a{n}: {{ catalog: a, settings: {{ a: [{items}] }} }} }}\n")
+    };
+    vec![
+        folder("values", &[], 10, |n| settings(n, &"[1],".repeat(14_900))),
+        folder("too many values", &["F005"], 11, |n| {
+            settings(n, &"[1],".repeat(14_900))
+        }),
+        folder("unknown fields", &["F013"], 10, |n| {
+            each(14_000, |field| format!("field-{n}-{field}: 1\n"))
+        }),
+        folder("one field in every file", &["F009"], 10, |_| {
+            format!("a: [{}]\n", "x,".repeat(29_000))
+        }),
+        folder("nodes, each wrong", &["F015"], 5, |n| {
+            let nodes = each(500, |node| {
+                format!("  n{n}-{node}: {{ role: x, cpu: 1 }}\n")
+            });
+            format!("nodes:\n{nodes}")
+        }),
+        folder("too many nodes", &["F020"], 6, |n| {
+            let nodes = each(500, |node| format!("  n{n}-{node}: {{}}\n"));
+            format!("nodes:\n{nodes}")
+        }),
+        folder("long names around many values", &["F005"], 8, |n| {
+            settings(n, &"1,".repeat(9_000)).replace("settings", &"x".repeat(200))
+        }),
+        folder("megabytes", &["F013"], 3, |n| {
+            format!("a{n}: {}\n", "x".repeat((1 << 20) - 100))
+        }),
+        folder("too many megabytes", &["F001"], 5, |n| {
+            format!("a{n}: {}\n", "x".repeat((1 << 20) - 100))
+        }),
+        folder("small files, each wrong", &["F004"], 20_000, |_| {
+            "a: [".to_owned()
+        }),
+    ]
+}
+
 /// Aliases and nesting.
 fn deep() -> Vec<Input> {
     let bomb = each(9, |level| {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Service;
 use crate::as_text::as_text;
 use crate::name::Name;
 use crate::quantity::Bytes;
@@ -118,6 +119,9 @@ pub struct UsbDevice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = "Zigbee stick")]
     pub about: Option<String>,
+    /// The service in `runs` of its host that uses it. Default: none, it is there for apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Service>,
 }
 
 /// A hardware address: six bytes, written `aa:bb:cc:dd:ee:ff`.

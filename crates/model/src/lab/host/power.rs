@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::secret::SecretRef;
 use super::Mac;
 use crate::as_text::as_text;
+use crate::lab::clock::minutes;
 
 /// When a host is on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,19 +72,9 @@ impl FromStr for Hours {
     type Err = InvalidHours;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let minute = |text: &str| {
-            let (hour, minute) = text.split_once(':')?;
-            let number = |part: &str| {
-                let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-                digits.then(|| part.parse::<u16>().ok()).flatten()
-            };
-            let (hour, minute) = (number(hour)?, number(minute)?);
-            let total = hour * 60 + minute;
-            (minute < 60 && total <= 24 * 60).then_some(total)
-        };
         let read = || {
             let (from, to) = text.split_once('-')?;
-            let (from, to) = (minute(from)?, minute(to)?);
+            let (from, to) = (minutes(from)?, minutes(to)?);
             (from != to).then_some(Self { from, to })
         };
         read().ok_or_else(|| InvalidHours {

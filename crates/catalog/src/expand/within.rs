@@ -1,0 +1,62 @@
+//! What all nodes, components and apps of a cluster share, worked out once: for each of them anew
+//! it would cost the square of them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use model::lab::{Cluster, Lab, Named, Node, Role};
+use model::name::Name;
+use model::resource::{Address, Kind};
+
+use super::api_forward_address;
+use crate::derive;
+
+/// A cluster with what follows from its nodes.
+pub(super) struct Within<'a> {
+    pub(super) name: &'a Name,
+    pub(super) cluster: &'a Cluster,
+    pub(super) nodes: Vec<(&'a Name, &'a Node)>,
+    /// The largest packet inside pods.
+    pub(super) pod_mtu: u16,
+    /// The names that all nodes resolve without DNS.
+    pub(super) hosts: Named<IpAddr>,
+    /// Some nodes are there for the work.
+    pub(super) has_workers: bool,
+    /// What the API server's certificate covers.
+    pub(super) api_names: BTreeSet<String>,
+    /// The memberships of all nodes.
+    pub(super) members: BTreeSet<Address>,
+    /// The API, as what needs it says.
+    pub(super) api: Option<Address>,
+}
+
+impl<'a> Within<'a> {
+    pub(super) fn of(lab: &'a Lab, name: &'a Name, cluster: &'a Cluster) -> Self {
+        let nodes: Vec<_> = lab.nodes_of(name).collect();
+        let members = nodes
+            .iter()
+            .map(|(node, _)| Address::new(Kind::Member, (*node).clone()));
+        Self {
+            name,
+            cluster,
+            pod_mtu: derive::pod_mtu(lab, name, cluster),
+            hosts: derive::hosts(lab, name),
+            has_workers: nodes.iter().any(|(_, node)| node.role == Role::Worker),
+            api_names: derive::certificate_names(lab, name),
+            members: members.collect(),
+            api: api_forward_address(name),
+            nodes,
+        }
+    }
+
+    /// The control planes, in the order of their names.
+    pub(super) fn control_planes(&self) -> impl Iterator<Item = (&'a Name, &'a Node)> {
+        let nodes = self.nodes.iter().copied();
+        nodes.filter(|(_, node)| node.role == Role::ControlPlane)
+    }
+
+    /// The control plane that creates the cluster.
+    pub(super) fn first(&self) -> Option<(&'a Name, &'a Node)> {
+        self.control_planes().next()
+    }
+}
