@@ -13,6 +13,7 @@ mod decide;
 mod kind;
 mod needs;
 mod order;
+mod quorum;
 mod remove;
 
 use std::collections::BTreeMap;
@@ -53,7 +54,8 @@ pub fn plan(input: &Input<'_>) -> Plan {
     }
     decide::demand(&wanted, input.inventory, &mut draft);
     remove::remove(&wanted, input.inventory, &mut draft);
-    let steps = order::steps(&wanted, input.inventory, &mut draft);
+    let guarded = quorum::guard(&wanted, input.inventory, &mut draft);
+    let steps = order::steps(&wanted, input.inventory, &guarded, &mut draft);
     draft.notes.sort_by(|a, b| a.address.cmp(&b.address));
     Plan {
         format: Plan::FORMAT,

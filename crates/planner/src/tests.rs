@@ -13,15 +13,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     text.parse().unwrap()
 }
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-fn resource(at: &str, spec: Spec, needs: &[&str]) -> Resource {
+pub(crate) fn resource(at: &str, spec: Spec, needs: &[&str]) -> Resource {
     Resource {
         address: address(at),
         spec,
@@ -39,7 +39,7 @@ fn image() -> NodeImage {
     }
 }
 
-fn machine(cpu: u32) -> NodeMachine {
+pub(crate) fn machine(cpu: u32) -> NodeMachine {
     NodeMachine {
         host: name("here"),
         machine: Machine::Container(ContainerMachine {
@@ -57,7 +57,7 @@ fn machine(cpu: u32) -> NodeMachine {
     }
 }
 
-fn member(first: bool) -> Member {
+pub(crate) fn member(first: bool) -> Member {
     Member {
         cluster: name("main"),
         role: if first {
@@ -68,6 +68,8 @@ fn member(first: bool) -> Member {
         first,
         address: "10.0.0.11".parse().unwrap(),
         endpoint: "10.0.0.11:6443".to_owned(),
+        shared: None,
+        planes: BTreeMap::new(),
         kubernetes: "1.36.3".to_owned(),
         pods: "10.244.0.0/16".parse().unwrap(),
         services: "10.96.0.0/16".parse().unwrap(),
@@ -173,7 +175,7 @@ fn standing(resources: &[Resource]) -> Inventory {
     Inventory { things }
 }
 
-fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
+pub(crate) fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
     plan(&Input {
         lab: &name("lab"),
         lab_id: LabId(Default::default()),
@@ -183,7 +185,7 @@ fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
     })
 }
 
-fn told(plan: &Plan) -> String {
+pub(crate) fn told(plan: &Plan) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();
@@ -204,12 +206,12 @@ fn told(plan: &Plan) -> String {
     text
 }
 
-fn change(resources: &mut [Resource], at: &str, with: impl FnOnce(&mut Spec)) {
+pub(crate) fn change(resources: &mut [Resource], at: &str, with: impl FnOnce(&mut Spec)) {
     let at = address(at);
     with(&mut resources.iter_mut().find(|r| r.address == at).unwrap().spec);
 }
 
-fn fault(inventory: &mut Inventory, at: &str, what: &str, remedy: Remedy) {
+pub(crate) fn fault(inventory: &mut Inventory, at: &str, what: &str, remedy: Remedy) {
     let seen = inventory.things.get_mut(&address(at)).unwrap();
     *seen = seen.clone().fault(what, None, remedy);
 }
@@ -273,7 +275,7 @@ fn a_changed_version_or_range_is_refused_and_nothing_is_touched() {
     let mut after = before.clone();
     change(&mut after, "member/cp", |spec| {
         let Spec::Member(member) = spec else { panic!() };
-        member.kubernetes = "1.37.0".to_owned();
+        member.kubernetes = "1.38.0".to_owned();
     });
     change(&mut after, "member/w1", |spec| {
         let Spec::Member(member) = spec else { panic!() };

@@ -30,11 +30,22 @@ pub(super) fn folder(machines: &Path, scope: &Scope, node: &Name) -> PathBuf {
 pub(super) struct Record {
     pub(super) owner: LabId,
     pub(super) spec: NodeMachine,
+    /// The image below its file system: the one that it was first made from. A newer one, in
+    /// `spec`, only brings the programs and container images of an upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base: Option<Digest>,
     /// The generation that wrote it.
     #[serde(default)]
     pub(super) generation: Generation,
     /// Written last: without it the machine is half made.
     pub(super) digest: Option<Digest>,
+}
+
+impl Record {
+    /// The image below its file system.
+    pub(super) fn base(&self) -> &Digest {
+        self.base.as_ref().unwrap_or(&self.spec.image)
+    }
 }
 
 /// What a machine's folder turns out to be.
