@@ -160,6 +160,7 @@ mod tests {
             generation: Generation(3),
             owner: scope.id,
             spec: serde_json::from_value(spec).unwrap(),
+            base: None,
             digest: None,
         }
     }
