@@ -17,6 +17,8 @@ use testkit::host_snapshot::HostSnapshot;
 
 /// The lab that tests start from.
 const QUICKSTART: &str = include_str!("../../labs/quickstart/lab.yaml");
+/// The lab with three control planes.
+const SEVERAL: &str = include_str!("../../labs/quickstart-ha/lab.yaml");
 /// Where machines and images lie.
 const DATA: &str = "/var/lib/steading";
 
@@ -96,8 +98,24 @@ impl Lab {
     /// Where the folder cannot be made.
     #[must_use]
     pub fn with_data(name: &str, data: &Path) -> Self {
+        Self::of(
+            &QUICKSTART.replace("lab: quickstart", &format!("lab: {name}")),
+            data,
+        )
+    }
+
+    /// The lab with three control planes, under another name.
+    ///
+    /// # Panics
+    /// Where the folder cannot be made.
+    #[must_use]
+    pub fn several(name: &str) -> Self {
+        let text = SEVERAL.replace("lab: quickstart-ha", &format!("lab: {name}"));
+        Self::of(&text, Path::new(DATA))
+    }
+
+    fn of(text: &str, data: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the lab");
-        let text = QUICKSTART.replace("lab: quickstart", &format!("lab: {name}"));
         fs::write(folder.path().join("lab.yaml"), text).expect("writing the lab file");
         Self {
             before: picture(data),

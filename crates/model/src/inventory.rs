@@ -51,6 +51,15 @@ impl Inventory {
         Digest::of(&self.states())
     }
 
+    /// What a thing of ours was made from, where it keeps that.
+    #[must_use]
+    pub fn spec(&self, address: &Address) -> Option<&Spec> {
+        match &self.things.get(address)?.presence {
+            Presence::Ours { spec, .. } => spec.as_deref(),
+            Presence::Off { .. } | Presence::Foreign { .. } | Presence::Unseen { .. } => None,
+        }
+    }
+
     /// The highest generation that things tell of themselves (fact `generation`): where the state
     /// folder was lost, it goes on from here.
     #[must_use]

@@ -12,6 +12,7 @@ pub mod dual;
 pub mod duration;
 pub mod event;
 pub mod inventory;
+pub mod kubernetes;
 pub mod lab;
 pub mod name;
 pub mod plan;

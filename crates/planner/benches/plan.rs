@@ -52,6 +52,8 @@ fn lab(nodes: usize) -> Vec<Resource> {
             first: n == 0,
             address: "10.0.0.1".parse().expect("an address"),
             endpoint: "10.0.0.1:6443".to_owned(),
+            shared: None,
+            planes: std::collections::BTreeMap::new(),
             kubernetes: "1.36.3".to_owned(),
             pods: "10.244.0.0/16".parse().expect("a range"),
             services: "10.96.0.0/16".parse().expect("a range"),

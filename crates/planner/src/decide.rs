@@ -1,11 +1,12 @@
 //! One decision for each wanted thing.
 
 use model::inventory::{Fault, Inventory, Observed, Presence, Remedy};
+use model::lab::Role;
 use model::plan::{Action, Impact, Reason};
 use model::resource::{Address, Kind, Resource, Spec};
 
 use crate::kind::{self, Change};
-use crate::{Draft, Wanted, change};
+use crate::{Draft, Wanted, change, remove};
 
 /// Decides about one thing. What it needs has been decided about before.
 pub(crate) fn decide(
@@ -33,14 +34,14 @@ pub(crate) fn decide(
                     resource,
                     seen,
                     (made_from.as_ref(), spec.as_deref()),
-                    wanted,
+                    (wanted, inventory),
                     draft,
                 );
             }
         },
     }
     if !draft.decisions.contains_key(address) {
-        follow(resource, wanted, draft);
+        follow(resource, inventory, wanted, draft);
     }
 }
 
@@ -58,7 +59,7 @@ fn ours(
     resource: &Resource,
     seen: &Observed,
     (made_from, old): (Option<&model::digest::Digest>, Option<&Spec>),
-    wanted: &Wanted<'_>,
+    (wanted, inventory): (&Wanted<'_>, &Inventory),
     draft: &mut Draft,
 ) {
     let address = &resource.address;
@@ -71,7 +72,7 @@ fn ours(
     };
     if *made_from != resource.digest() {
         let fields = old.map_or_else(Vec::new, |old| change::fields(old, &resource.spec));
-        match kind::changed(wanted, resource, old) {
+        match kind::changed(wanted, inventory, resource, old) {
             Change::Act(action, impact) => {
                 draft.decide(resource, action, impact, Reason::Changed { fields });
             }
@@ -142,12 +143,15 @@ fn unseen(resource: &Resource, why: &str, draft: &mut Draft) {
 }
 
 /// Decides about a thing that is well by itself but stands on one that is made anew.
-fn follow(resource: &Resource, wanted: &Wanted<'_>, draft: &mut Draft) {
+fn follow(resource: &Resource, inventory: &Inventory, wanted: &Wanted<'_>, draft: &mut Draft) {
     let anew = |address: &Address| {
         matches!(
             draft.action(address),
             Some(Action::Create | Action::Replace)
         )
+    };
+    let cluster_anew = |member: &Address| {
+        made_anew(member, draft) && !survives(member, (wanted, inventory), draft)
     };
     let base = match resource.address.kind {
         // Its link ends in the network; its place in the cluster lies on the machine's disk.
@@ -162,13 +166,13 @@ fn follow(resource: &Resource, wanted: &Wanted<'_>, draft: &mut Draft) {
         // A cluster that is made anew knows none of its old nodes.
         Kind::Member => resource.needs.iter().find(|need| {
             let machine = need.kind == Kind::Machine && anew(need);
-            machine || (creates_cluster(need, wanted) && made_anew(need, draft))
+            machine || (creates_cluster(need, wanted) && cluster_anew(need))
         }),
         // Objects live in etcd, on the member that created the cluster.
         Kind::Component | Kind::App => resource
             .needs
             .iter()
-            .find(|need| creates_cluster(need, wanted) && made_anew(need, draft)),
+            .find(|need| creates_cluster(need, wanted) && cluster_anew(need)),
         Kind::Connectivity => {
             // Packets cross all of these.
             let underneath = [
@@ -209,6 +213,24 @@ fn made_anew(member: &Address, draft: &Draft) -> bool {
             draft.action(address),
             Some(Action::Create | Action::Replace)
         )
+    })
+}
+
+/// Whether a cluster lives on, although the member that created it is made anew: another of its
+/// control planes stands and stays.
+fn survives(
+    first: &Address,
+    (wanted, inventory): (&Wanted<'_>, &Inventory),
+    draft: &Draft,
+) -> bool {
+    let cluster = wanted
+        .get(first)
+        .and_then(|one| remove::cluster_of(&one.spec));
+    inventory.things.iter().any(|(address, seen)| {
+        let stands = matches!(&seen.presence, Presence::Ours { made_from: Some(_), spec: Some(spec) }
+            if matches!(&**spec, Spec::Member(member)
+                if member.role == Role::ControlPlane && Some(&member.cluster) == cluster));
+        stands && address != first && wanted.contains_key(address) && !made_anew(address, draft)
     })
 }
 

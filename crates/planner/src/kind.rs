@@ -5,6 +5,7 @@ mod member;
 
 use std::collections::BTreeMap;
 
+use model::inventory::Inventory;
 use model::lab::Role;
 use model::plan::{Action, Impact};
 use model::resource::{Address, Kind, Resource, Spec};
@@ -24,12 +25,15 @@ pub(crate) enum Change {
 /// where the thing does not keep it.
 pub(crate) fn changed(
     wanted: &BTreeMap<&Address, &Resource>,
+    inventory: &Inventory,
     resource: &Resource,
     old: Option<&Spec>,
 ) -> Change {
     match (&resource.spec, old) {
         (Spec::Machine(new), Some(Spec::Machine(old))) => {
-            machine::changed(role(wanted, &resource.address), old, new)
+            let role = role(wanted, &resource.address);
+            let upgrade = upgrades(wanted, inventory, &resource.address);
+            machine::changed(role, upgrade, old, new)
         }
         (Spec::Member(new), Some(Spec::Member(old))) => member::changed(old, new),
         (Spec::Network(_) | Spec::Host(_), _) => Change::Act(Action::Update, Impact::Recreate),
@@ -50,6 +54,19 @@ fn role(wanted: &BTreeMap<&Address, &Resource>, machine: &Address) -> Option<Rol
         Spec::Member(member) => Some(member.role),
         _ => None,
     }
+}
+
+/// Whether the node that a machine is gets another Kubernetes.
+fn upgrades(
+    wanted: &BTreeMap<&Address, &Resource>,
+    inventory: &Inventory,
+    machine: &Address,
+) -> bool {
+    let member = Address::new(Kind::Member, machine.name.clone());
+    let new = wanted.get(&member).map(|resource| &resource.spec);
+    let old = inventory.spec(&member);
+    matches!((old, new), (Some(Spec::Member(old)), Some(Spec::Member(new)))
+        if old.kubernetes != new.kubernetes)
 }
 
 /// The impact of making a machine anew.

@@ -14,6 +14,7 @@ mod decide;
 mod kind;
 mod needs;
 mod order;
+mod quorum;
 mod remove;
 
 use std::collections::BTreeMap;
@@ -61,7 +62,8 @@ pub fn plan(input: &Input<'_>) -> Plan {
     off.tell(&later, &mut draft);
     decide::demand(&wanted, input.inventory, &mut draft);
     remove::remove(&wanted, input.inventory, &mut draft);
-    let steps = order::steps(&wanted, input.inventory, &mut draft);
+    let guarded = quorum::guard(&wanted, input.inventory, &mut draft);
+    let steps = order::steps(&wanted, input.inventory, &guarded, &mut draft);
     draft.notes.sort_by(|a, b| a.address.cmp(&b.address));
     Plan {
         format: Plan::FORMAT,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::inventory::{Inventory, Presence};
+use model::inventory::Inventory;
 use model::name::Name;
 use model::plan::Action;
 use model::resource::{Address, ForwardTarget, Kind, Resource, Spec};
@@ -138,7 +138,7 @@ fn before_removal(
         needs.extend(way_to_api(cluster, wanted, draft));
     }
     if address.kind == Kind::Network {
-        let leaves = |other: &&Address| matches!(standing(inventory, other), Some(Spec::Machine(machine)) if machine.network == address.name);
+        let leaves = |other: &&Address| matches!(inventory.spec(other), Some(Spec::Machine(machine)) if machine.network == address.name);
         needs.extend(draft.decisions.keys().filter(leaves).cloned());
     }
     needs
@@ -187,7 +187,7 @@ fn claim(spec: &Spec) -> Option<Claim> {
 fn given_up(inventory: &Inventory, draft: &Draft) -> BTreeMap<Claim, BTreeSet<Address>> {
     let mut all: BTreeMap<Claim, BTreeSet<Address>> = BTreeMap::new();
     for (address, decision) in &draft.decisions {
-        let Some(held) = standing(inventory, address).and_then(claim) else {
+        let Some(held) = inventory.spec(address).and_then(claim) else {
             continue;
         };
         let kept = decision.action != Action::Delete
@@ -197,12 +197,4 @@ fn given_up(inventory: &Inventory, draft: &Draft) -> BTreeMap<Claim, BTreeSet<Ad
         }
     }
     all
-}
-
-/// What a thing of ours was made from, where it keeps that.
-fn standing<'a>(inventory: &'a Inventory, address: &Address) -> Option<&'a Spec> {
-    match &inventory.things.get(address)?.presence {
-        Presence::Ours { spec, .. } => spec.as_deref(),
-        Presence::Off { .. } | Presence::Foreign { .. } | Presence::Unseen { .. } => None,
-    }
 }

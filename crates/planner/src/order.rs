@@ -7,7 +7,7 @@ use model::plan::{Action, Step};
 use model::resource::{Address, Kind, Resource};
 
 use crate::needs::{self, Needs};
-use crate::{Draft, Wanted};
+use crate::{Draft, Wanted, quorum};
 
 /// The addresses so that each comes after all that it needs; equal ones by their addresses. Should
 /// there be a circle, which `check` refuses, its members come last.
@@ -55,7 +55,12 @@ pub(crate) fn by_needs<'a>(wanted: &BTreeMap<&'a Address, &'a Resource>) -> Vec<
 
 /// The steps in an order in which they may run one by one: first what is made, as it stands on each
 /// other, then what is removed, unless something must make room before.
-pub(crate) fn steps(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draft) -> Vec<Step> {
+pub(crate) fn steps(
+    wanted: &Wanted<'_>,
+    inventory: &Inventory,
+    guarded: &quorum::Order,
+    draft: &mut Draft,
+) -> Vec<Step> {
     let position: BTreeMap<&Address, usize> = by_needs(wanted)
         .into_iter()
         .enumerate()
@@ -66,6 +71,7 @@ pub(crate) fn steps(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draf
         _ => (0, position.get(address).copied().unwrap_or(usize::MAX)),
     };
     let mut all = needs::of_steps(wanted, inventory, draft);
+    guarded.apply(&mut all);
     let mut sorted = Vec::with_capacity(all.len());
     let mut crossed = BTreeSet::new();
     loop {

@@ -21,7 +21,7 @@ pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-fn resource(at: &str, spec: Spec, needs: &[&str]) -> Resource {
+pub(crate) fn resource(at: &str, spec: Spec, needs: &[&str]) -> Resource {
     Resource {
         address: address(at),
         spec,
@@ -39,7 +39,7 @@ fn image() -> NodeImage {
     }
 }
 
-fn machine(cpu: u32) -> NodeMachine {
+pub(crate) fn machine(cpu: u32) -> NodeMachine {
     NodeMachine {
         host: name("here"),
         inside_host: false,
@@ -58,7 +58,7 @@ fn machine(cpu: u32) -> NodeMachine {
     }
 }
 
-fn member(first: bool) -> Member {
+pub(crate) fn member(first: bool) -> Member {
     Member {
         cluster: name("main"),
         role: if first {
@@ -207,12 +207,12 @@ pub(crate) fn told(plan: &Plan) -> String {
     text
 }
 
-fn change(resources: &mut [Resource], at: &str, with: impl FnOnce(&mut Spec)) {
+pub(crate) fn change(resources: &mut [Resource], at: &str, with: impl FnOnce(&mut Spec)) {
     let at = address(at);
     with(&mut resources.iter_mut().find(|r| r.address == at).unwrap().spec);
 }
 
-fn fault(inventory: &mut Inventory, at: &str, what: &str, remedy: Remedy) {
+pub(crate) fn fault(inventory: &mut Inventory, at: &str, what: &str, remedy: Remedy) {
     let seen = inventory.things.get_mut(&address(at)).unwrap();
     *seen = seen.clone().fault(what, None, remedy);
 }
@@ -276,7 +276,7 @@ fn a_changed_version_or_range_is_refused_and_nothing_is_touched() {
     let mut after = before.clone();
     change(&mut after, "member/cp", |spec| {
         let Spec::Member(member) = spec else { panic!() };
-        member.kubernetes = "1.37.0".to_owned();
+        member.kubernetes = "1.38.0".to_owned();
     });
     change(&mut after, "member/w1", |spec| {
         let Spec::Member(member) = spec else { panic!() };

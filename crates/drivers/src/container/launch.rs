@@ -19,6 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use driver::{DriverError, Scope, StepContext};
+use model::digest::Digest;
 use model::lab::ContainerMachine;
 use model::name::Name;
 use model::plan::Step;
@@ -64,7 +65,7 @@ pub(super) enum Start {
 /// Prepares the disk of a machine and starts it. A machine that runs is left as it is.
 pub(super) fn start(
     paths: &HostPaths,
-    spec: &NodeMachine,
+    (spec, base): (&NodeMachine, &Digest),
     step: &Step,
     context: &StepContext<'_>,
 ) -> Result<Start, DriverError> {
@@ -75,7 +76,7 @@ pub(super) fn start(
         node: node.clone(),
         spec: spec.clone(),
         folder: record::folder(&paths.machines, scope, node),
-        image: crate::image::image_folder(&paths.images, &spec.image),
+        image: crate::image::image_folder(&paths.images, base),
     };
     let mut command = Command::new(&paths.program);
     command

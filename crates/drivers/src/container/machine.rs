@@ -4,17 +4,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use driver::{DriverError, ErrorKind, MachineCommand, Machines as _, Poll, Scope, StepContext};
+use model::digest::Digest;
 use model::name::Name;
 use model::plan::{Action, Step};
 use model::resource::{Address, Kind, NodeMachine};
 
 use super::inside::Containers;
 use super::record::{self, Found, Record};
-use super::{cgroup, health, launch, network, seed, tags};
-use crate::HostPaths;
+use super::{cgroup, health, launch, network, seed, store, tags};
+use crate::{HostPaths, image};
 
 /// How long a machine may take until its supervisor runs.
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long container images may take to be unpacked.
+const UNPACK_LIMIT: Duration = Duration::from_secs(300);
 /// How long the container runtime may take until it answers.
 const RUNTIME_LIMIT: Duration = Duration::from_secs(60);
 
@@ -32,16 +35,18 @@ pub(super) fn apply(
     let folder = record::folder(&paths.machines, scope, node);
     let before = match record::look(&folder, scope) {
         Found::Foreign(found) => return Err(DriverError::new(found).kind(ErrorKind::Refused)),
-        Found::Ours(record) => Some(record.spec),
+        Found::Ours(record) => Some(*record),
         Found::Nothing | Found::Empty => None,
     };
-    if !before.is_some_and(|before| changes_in_place(&before, spec)) {
+    let base = before.as_ref().map_or(&spec.image, Record::base).clone();
+    if !before.is_some_and(|before| changes_in_place(&before.spec, spec)) {
         context.doing("stopping its processes");
         tags::end_all(&step.address, context)?;
     }
     let mut record = Record {
         owner: scope.id,
         spec: spec.clone(),
+        base: Some(base.clone()),
         generation: context.generation,
         digest: None,
     };
@@ -49,13 +54,16 @@ pub(super) fn apply(
     context.check_interrupted()?;
     context.doing("starting its supervisor");
     let ran = Containers::first_process(scope, node).is_some();
-    start(paths, spec, step, context)?;
+    start(paths, (spec, &base), step, context)?;
     let linked = link(node, spec, context)?;
     tell_hosts(node, spec, scope)?;
     // What the link carried was lost with it, and programs that cannot do without have been put
     // off longer and longer. A kubelet started anew starts them at once, and touches no other.
     health::start_services(scope, node, ran && linked)?;
     wait_for_runtime(node, context)?;
+    if base != spec.image {
+        stage(paths, &spec.image, &folder, node, context)?;
+    }
     record.digest = Some(step.inputs.clone());
     record::write(&folder, &record)
 }
@@ -64,14 +72,14 @@ pub(super) fn apply(
 /// So is the moment at which a supervisor that has just become one shows its tag.
 fn start(
     paths: &HostPaths,
-    spec: &NodeMachine,
+    made: (&NodeMachine, &Digest),
     step: &Step,
     context: &StepContext<'_>,
 ) -> Result<(), DriverError> {
     let (scope, node) = (context.scope, &step.address.name);
     let pause = Duration::from_millis(50);
     context.wait("its supervisor", START_LIMIT, pause, || {
-        let started = launch::start(paths, spec, step, context)?;
+        let started = launch::start(paths, made, step, context)?;
         let why = match started {
             _ if Containers::first_process(scope, node).is_some() => return Ok(Poll::Ready(())),
             launch::Start::Done => "it does not show itself yet",
@@ -81,11 +89,55 @@ fn start(
     })
 }
 
+/// Lays the programs and container images of a newer image into a machine that runs, for the
+/// upgrade of its node. Its file system stays on the image that it was made from.
+fn stage(
+    paths: &HostPaths,
+    image: &Digest,
+    folder: &Path,
+    node: &Name,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let failed = |error: std::io::Error| {
+        DriverError::new(format!("bringing the newer image into {node}")).caused_by(error)
+    };
+    let source = image::image_folder(&paths.images, image);
+    let version = image::kubernetes_in(&source).ok_or_else(|| {
+        failed(std::io::Error::other(format!(
+            "there is no image at {}",
+            source.display()
+        )))
+    })?;
+    // The one folder of a machine that is no overlay: links work, and it is seen at once.
+    let inside = image::staged(&version);
+    let place = folder.join(inside.trim_start_matches("/var/lib/"));
+    context.doing(format!("bringing the programs of Kubernetes {version}"));
+    store::share(&source.join("rootfs/usr/local/bin"), &place).map_err(failed)?;
+    let archive = place.join(image::ARCHIVE);
+    if !archive.exists() {
+        std::fs::hard_link(source.join(image::ARCHIVE), &archive).map_err(failed)?;
+    }
+    context.doing(format!(
+        "unpacking the container images of Kubernetes {version}"
+    ));
+    let archive = format!("{inside}/{}", image::ARCHIVE);
+    let import = ["ctr", "--namespace", "k8s.io", "images", "import", &archive];
+    let command = MachineCommand::new(import, UNPACK_LIMIT);
+    let output = Containers.run(context.scope, node, &command, &mut |_| {})?;
+    if output.ok() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(failed(std::io::Error::other(said)))
+}
+
 /// Whether a running machine becomes the other without being started anew. Sizes, addresses and
-/// the container runtime's configuration are read at the start only; names of other nodes are not.
+/// the container runtime's configuration are read at the start only; names of other nodes are not,
+/// and a newer image is laid into it.
 fn changes_in_place(before: &NodeMachine, after: &NodeMachine) -> bool {
     let mut before = before.clone();
     before.hosts.clone_from(&after.hosts);
+    before.image.clone_from(&after.image);
     before == *after
 }
 

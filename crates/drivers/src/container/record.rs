@@ -68,11 +68,22 @@ pub(super) fn machines(lab: &Path) -> Vec<Name> {
 pub(super) struct Record {
     pub(super) owner: LabId,
     pub(super) spec: NodeMachine,
+    /// The image below its file system: the one that it was first made from. A newer one, in
+    /// `spec`, only brings the programs and container images of an upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base: Option<Digest>,
     /// The generation that wrote it.
     #[serde(default)]
     pub(super) generation: Generation,
     /// Written last: without it the machine is half made.
     pub(super) digest: Option<Digest>,
+}
+
+impl Record {
+    /// The image below its file system.
+    pub(super) fn base(&self) -> &Digest {
+        self.base.as_ref().unwrap_or(&self.spec.image)
+    }
 }
 
 /// What a machine's folder turns out to be.
@@ -187,6 +198,7 @@ mod tests {
             generation: Generation(3),
             owner: scope.id,
             spec: serde_json::from_value(spec).unwrap(),
+            base: None,
             digest: None,
         }
     }

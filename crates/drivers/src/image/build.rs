@@ -138,6 +138,11 @@ pub(super) fn read_record(target: &Path) -> Option<Record> {
 }
 
 impl Record {
+    /// The Kubernetes version.
+    pub(super) fn kubernetes(&self) -> &str {
+        &self.image.kubernetes
+    }
+
     fn base(&self) -> String {
         format!("{}-{}", self.image.debian, arch_word(arch(&self.image)))
     }

@@ -31,6 +31,7 @@ use model::inventory::Observed;
 use model::plan::Step;
 use model::resource::{Address, Artifact, Kind, NodeImage, Resource, Spec};
 
+pub(crate) use build::ARCHIVE;
 pub use error::ImageError;
 pub use lab_lock::LabLock;
 
@@ -124,6 +125,16 @@ impl ImageDriver {
 #[must_use]
 pub fn image_folder(images: &Path, digest: &model::digest::Digest) -> std::path::PathBuf {
     images.join(digest.short())
+}
+
+/// The Kubernetes version that a node image in a folder is for.
+pub(crate) fn kubernetes_in(folder: &Path) -> Option<String> {
+    build::read_record(folder).map(|record| record.kubernetes().to_owned())
+}
+
+/// Where a node that runs finds the programs of another version of Kubernetes.
+pub(crate) fn staged(kubernetes: &str) -> String {
+    format!("/var/lib/containerd/steading/{kubernetes}")
 }
 
 impl Driver for ImageDriver {

@@ -95,6 +95,35 @@ impl NodeConfig<'_> {
         yaml(&[init, cluster, self.kubelet(), self.kube_proxy()])
     }
 
+    /// The file for `kubeadm upgrade apply --config` and `kubeadm upgrade node --config`.
+    ///
+    /// # Errors
+    /// None that could be met.
+    pub(crate) fn upgrade(&self) -> Result<String, DriverError> {
+        let mut ignored = self.ignored();
+        // CoreDNS is a catalog component, not kubeadm's.
+        ignored.extend(["CoreDNSMigration", "CoreDNSUnsupportedPlugins"].map(str::to_owned));
+        let common = |mut phase: Value| {
+            phase["certificateRenewal"] = json!(true);
+            phase["etcdUpgrade"] = json!(true);
+            phase["imagePullPolicy"] = json!("IfNotPresent");
+            phase["ignorePreflightErrors"] = json!(ignored);
+            phase
+        };
+        let upgrade = json!({
+            "apiVersion": "kubeadm.k8s.io/v1beta4",
+            "kind": "UpgradeConfiguration",
+            "apply": common(json!({
+                "kubernetesVersion": format!("v{}", self.member.kubernetes),
+                // It asks nothing, and repeats what an interrupted one left.
+                "forceUpgrade": true,
+                "skipPhases": ["addon/coredns", "bootstrap-token"],
+            })),
+            "node": common(json!({ "skipPhases": ["addon/coredns"] })),
+        });
+        yaml(&[upgrade])
+    }
+
     /// The file for `kubeadm join --config`.
     ///
     /// # Errors

@@ -88,7 +88,11 @@ fn reachable(
 }
 
 /// Moves a node's pods away, if it is ours and its kubelet lives.
-fn drain(cluster: &Cluster, name: &Name, context: &StepContext<'_>) -> Result<(), DriverError> {
+pub(super) fn drain(
+    cluster: &Cluster,
+    name: &Name,
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
     let failed = |error: ApiError| error.during(format!("draining node {name}"));
     let Some(node) = node_object::get(cluster, name).map_err(failed)? else {
         return Ok(());
@@ -109,7 +113,12 @@ fn drain(cluster: &Cluster, name: &Name, context: &StepContext<'_>) -> Result<()
 }
 
 fn cordon(cluster: &Cluster, name: &Name) -> Result<(), ApiError> {
-    let patch = json!({ "spec": { "unschedulable": true } });
+    schedulable(cluster, name, false)
+}
+
+/// Lets pods be placed on a node, or not.
+pub(super) fn schedulable(cluster: &Cluster, name: &Name, may: bool) -> Result<(), ApiError> {
+    let patch = json!({ "spec": { "unschedulable": !may } });
     let url = format!("{}?fieldManager=steading", node_object::path(name.as_str()));
     let content = "application/merge-patch+json";
     cluster

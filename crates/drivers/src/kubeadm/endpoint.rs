@@ -26,12 +26,13 @@ const BALANCER: &str = "/etc/steading/haproxy.cfg";
 const HOLDER: &str = "/etc/steading/keepalived.conf";
 /// What keepalived asks whether this control plane is well.
 const CHECK: &str = "/etc/steading/check-api";
+/// What keepalived calls once another holds the address.
+const LEAVE: &str = "/etc/steading/leave-address";
 
-/// The priority of the first control plane; each next one has one less.
-const HIGHEST: usize = 200;
-/// What an API server that does not answer costs: less than any that answers, and still in line.
-/// It must not rule a control plane out, or nobody would hold the address before kubeadm's first
-/// run.
+/// The priority of every control plane: one that comes back takes the address from nobody.
+const PRIORITY: i32 = 200;
+/// What an API server that does not answer costs: behind all that answer, and still in line. It
+/// must not rule a control plane out, or nobody would hold the address before kubeadm's first run.
 const UNWELL: i32 = -30;
 
 /// How long the first holder may take to take the address.
@@ -54,15 +55,13 @@ pub(super) fn share(inside: Inside<'_>, member: &Member) -> Result<(), DriverErr
     )?;
     start(inside, "haproxy", balancer.then_some("-2"))?;
     let check = put(inside, CHECK, &check(port), 0o755)?;
-    let place = member.planes.keys().position(|name| name == inside.node);
-    let place = place.unwrap_or(member.planes.len());
-    let holder = put(
+    let leave = put(inside, LEAVE, &leave(address), 0o755)?;
+    let holder = put(inside, HOLDER, &holder(address, inside.node, &link), 0o644)?;
+    start(
         inside,
-        HOLDER,
-        &holder(address, inside.node, place, &link),
-        0o644,
-    )?;
-    start(inside, "keepalived", (check || holder).then_some("-h"))
+        "keepalived",
+        (check || leave || holder).then_some("-h"),
+    )
 }
 
 /// Ends all holding of an address on a node.
@@ -74,7 +73,7 @@ pub(super) fn withdraw(inside: Inside<'_>) -> Result<(), DriverError> {
         let folder = format!("/run/service/{service}");
         inside.must(&["s6-svc", "-wD", "-T", "5000", "-d", &folder], SHORT)?;
     }
-    inside.must(&["rm", "-f", HOLDER, CHECK, BALANCER], SHORT)
+    inside.must(&["rm", "-f", HOLDER, CHECK, LEAVE, BALANCER], SHORT)
 }
 
 /// Waits until this node holds the address.
@@ -179,9 +178,8 @@ fn bracketed(address: IpAddr) -> String {
     }
 }
 
-/// keepalived: one address, held by the first control plane in line that is well.
-fn holder(shared: IpAddr, node: &Name, place: usize, link: &str) -> String {
-    let priority = HIGHEST.saturating_sub(place);
+/// keepalived: one address, held by one control plane that is well.
+fn holder(shared: IpAddr, node: &Name, link: &str) -> String {
     let (address, id) = match shared {
         IpAddr::V4(v4) => (format!("{v4}/32"), v4.octets()[3]),
         IpAddr::V6(v6) => (format!("{v6}/128"), v6.octets()[15]),
@@ -207,7 +205,7 @@ vrrp_instance api {{
   state BACKUP
   interface {link}
   virtual_router_id {id}
-  priority {priority}
+  priority {PRIORITY}
   advert_int 1
   virtual_ipaddress {{
     {address} dev {link}
@@ -215,7 +213,21 @@ vrrp_instance api {{
   track_script {{
     api
   }}
+  notify_backup \"{LEAVE}\"
 }}
+"
+    )
+}
+
+/// Breaks what this node's own programs have open at the address: both ends were here, so nobody
+/// would ever tell them that it is elsewhere now.
+fn leave(address: IpAddr) -> String {
+    format!(
+        "#!/bin/sh
+# Written by Steading.
+ss -K dst {address} >/dev/null 2>&1
+ss -K src {address} >/dev/null 2>&1
+exit 0
 "
     )
 }
@@ -246,19 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_in_line_holds_it_and_the_next_follows() {
-        let of = |name: &str, place| {
-            holder(
-                SHARED.parse().unwrap(),
-                &name.parse().unwrap(),
-                place,
-                "eth0",
-            )
-        };
-        insta::assert_snapshot!(of("cp-1", 0));
-        assert!(of("cp-2", 1).contains("priority 199"));
-        // One that is not well comes after all that are, however many there are in a cluster.
-        assert!(UNWELL < -20);
+    fn one_control_plane_that_is_well_holds_it() {
+        let config = holder(SHARED.parse().unwrap(), &"cp-1".parse().unwrap(), "eth0");
+        insta::assert_snapshot!(config);
+        // Still in line: 0 would rule it out, 255 is whoever owns the address.
+        assert!((1..255).contains(&(PRIORITY + UNWELL)));
     }
 
     #[test]

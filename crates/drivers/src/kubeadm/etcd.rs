@@ -18,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// How long a member may take to be back.
 const BACK: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(300);
+/// Where snapshots lie, on the machine's own disk.
+const SNAPSHOTS: &str = "/var/lib/steading/etcd";
 /// Where members talk to each other.
 const PEER_PORT: u16 = 2380;
 /// How long the API server may take to list nodes.
@@ -121,6 +123,24 @@ pub(super) fn part(inside: Inside<'_>) -> Result<Part, String> {
         .run(&["sh", "-c", ASK], LIMIT, &mut |_| {})
         .map_err(|error| error.chain().join(": "))?;
     part_told(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// How many members etcd has that vote, as a member tells it. One that is lost counts until it is
+/// forgotten.
+pub(super) fn voting_members(inside: Inside<'_>) -> Option<usize> {
+    let list = etcdctl(inside, &["member", "list", "--write-out=json"]).ok()?;
+    let list: Value = serde_json::from_slice(&list).ok()?;
+    let learner = |one: &&Value| one["isLearner"] == true;
+    let members = items(&list, "/members").iter();
+    Some(members.filter(|one| !learner(one)).count())
+}
+
+/// Keeps etcd's data as it is now beside it, for the case that a step that cannot be taken back
+/// goes wrong. Only root reads it.
+pub(super) fn keep(inside: Inside<'_>, name: &str) -> Result<(), DriverError> {
+    let path = format!("{SNAPSHOTS}/{name}.db");
+    inside.must(&["mkdir", "-p", "-m", "0700", SNAPSHOTS], LIMIT)?;
+    etcdctl(inside, &["snapshot", "save", &path]).map(|_| ())
 }
 
 fn part_told(told: &str) -> Result<Part, String> {

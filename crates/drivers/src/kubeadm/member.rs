@@ -21,7 +21,7 @@ use crate::kube::client::{Cluster, Request};
 use crate::kube::readiness::condition;
 
 /// Where kubeadm's configuration lies.
-const CONFIG: &str = "/etc/kubernetes/steading/kubeadm.yaml";
+pub(super) const CONFIG: &str = "/etc/kubernetes/steading/kubeadm.yaml";
 const PKI: &str = "/etc/kubernetes/pki";
 
 /// How long the certificate that a node joins with is valid.
@@ -69,6 +69,9 @@ impl Joining<'_> {
             self.join(&identity, marker.as_ref(), remains)?
         };
         self.context.check_interrupted()?;
+        if marker.is_some_and(|old| old.member.kubernetes != self.member.kubernetes) {
+            self.upgrade(&cluster)?;
+        }
         self.await_registered(&cluster)?;
         self.await_heartbeat(&cluster)?;
         if plane {
@@ -89,7 +92,7 @@ impl Joining<'_> {
         })
     }
 
-    fn inside(&self) -> Inside<'_> {
+    pub(super) fn inside(&self) -> Inside<'_> {
         self.driver.inside(self.context.scope, self.name)
     }
 
@@ -105,7 +108,7 @@ impl Joining<'_> {
         })
     }
 
-    fn config(&self) -> NodeConfig<'_> {
+    pub(super) fn config(&self) -> NodeConfig<'_> {
         NodeConfig {
             name: self.name,
             member: self.member,
@@ -405,7 +408,10 @@ impl Joining<'_> {
     }
 
     /// Repeats what meets a change made in between, or an API server that restarts.
-    fn retry(&self, mut what: impl FnMut() -> Result<(), DriverError>) -> Result<(), DriverError> {
+    pub(super) fn retry(
+        &self,
+        mut what: impl FnMut() -> Result<(), DriverError>,
+    ) -> Result<(), DriverError> {
         let mut last = None;
         for _ in 0..10 {
             match what() {

@@ -25,6 +25,7 @@ mod observe;
 pub mod pki;
 mod roles;
 mod run;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -102,15 +103,9 @@ fn unchangeable(old: &Member, new: &Member) -> Option<Refusal> {
                 hint: hint.to_owned(),
             })
         };
-    if old.kubernetes != new.kubernetes {
-        let hint = "upgrades in place come in a later release; declare the running version, or \
-                    take the cluster down and up again";
-        return refuse(
-            "the Kubernetes version",
-            &old.kubernetes,
-            &new.kubernetes,
-            hint,
-        );
+    if let Some(found) = model::kubernetes::refusal(&old.kubernetes, &new.kubernetes) {
+        let hint = "nothing was touched".to_owned();
+        return Some(Refusal { found, hint });
     }
     if old.cluster != new.cluster {
         return refuse("the node's cluster", &old.cluster, &new.cluster, down);
@@ -207,7 +202,9 @@ mod tests {
         new.labels.insert("a".to_owned(), "b".to_owned());
         assert_eq!(unchangeable(&old, &new), None);
         new.kubernetes = "1.37.0".to_owned();
+        assert_eq!(unchangeable(&old, &new), None, "the next minor version");
+        new.kubernetes = "1.38.0".to_owned();
         let refusal = unchangeable(&old, &new).unwrap();
-        assert!(refusal.found.contains("1.36.3") && refusal.found.contains("1.37.0"));
+        assert!(refusal.found.contains("1.36.3") && refusal.found.contains("1.38.0"));
     }
 }

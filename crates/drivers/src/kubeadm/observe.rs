@@ -119,7 +119,13 @@ fn look(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> 
         .fact("generation", generation.0.to_string());
     if member.role == Role::ControlPlane {
         match etcd::part(inside) {
-            Ok(part) => observed = observed.fact("etcd", part.word()),
+            Ok(part) => {
+                observed = observed.fact("etcd", part.word());
+                let several = (member.planes.len() > 1).then(|| etcd::voting_members(inside));
+                if let Some(count) = several.flatten() {
+                    observed = observed.fact("etcd-members", count.to_string());
+                }
+            }
             Err(why) if matches!(nodes, Nodes::Known(_)) => {
                 observed = observed.fault("its etcd is not well", Some(why), Remedy::Repair);
             }

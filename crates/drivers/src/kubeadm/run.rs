@@ -32,7 +32,18 @@ pub(crate) fn kubeadm(
     arguments: &[&str],
     context: &StepContext<'_>,
 ) -> Result<(), DriverError> {
-    let mut argv = vec!["kubeadm", verb];
+    kubeadm_at("kubeadm", inside, verb, arguments, context)
+}
+
+/// Runs the kubeadm that lies there, as [`kubeadm`].
+pub(crate) fn kubeadm_at(
+    program: &str,
+    inside: Inside<'_>,
+    verb: &str,
+    arguments: &[&str],
+    context: &StepContext<'_>,
+) -> Result<(), DriverError> {
+    let mut argv = vec![program, verb];
     argv.extend(arguments);
     let phase = Mutex::new(Phase {
         name: "start".to_owned(),

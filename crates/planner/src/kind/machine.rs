@@ -6,7 +6,14 @@ use model::resource::NodeMachine;
 
 use super::Change;
 
-pub(super) fn changed(role: Option<Role>, old: &NodeMachine, new: &NodeMachine) -> Change {
+/// `upgrade`: the node's Kubernetes changes as well, so the new image is only what the upgrade takes
+/// its programs from.
+pub(super) fn changed(
+    role: Option<Role>,
+    upgrade: bool,
+    old: &NodeMachine,
+    new: &NodeMachine,
+) -> Change {
     let control_plane = role == Some(Role::ControlPlane);
     // What the first start laid down and what others know the node by.
     let moved = old.host != new.host
@@ -26,11 +33,18 @@ pub(super) fn changed(role: Option<Role>, old: &NodeMachine, new: &NodeMachine) 
         return Change::Act(Action::Replace, Impact::Recreate);
     }
     let image = old.image != new.image;
-    if image && control_plane {
-        let rest = NodeMachine {
-            image: old.image.clone(),
-            ..new.clone()
+    let rest = NodeMachine {
+        image: old.image.clone(),
+        ..new.clone()
+    };
+    if image && upgrade {
+        let impact = match rest == *old {
+            true => Impact::InPlace,
+            false => Impact::Reboot,
         };
+        return Change::Act(Action::Update, impact);
+    }
+    if image && control_plane {
         if rest == *old {
             return Change::Leave(
                 "stays on its older node image: made anew, it would lose the cluster's data"

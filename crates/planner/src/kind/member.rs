@@ -1,17 +1,14 @@
 //! Changes of a node's membership.
 
+use model::kubernetes;
 use model::plan::{Action, Impact};
 use model::resource::Member;
 
 use super::Change;
 
 pub(super) fn changed(old: &Member, new: &Member) -> Change {
-    if old.kubernetes != new.kubernetes {
-        return Change::Refuse(format!(
-            "Kubernetes {} runs and {} is declared: upgrades of a running cluster are not \
-             supported yet. Write {} again, or remove the lab (steading down) and bring it up anew",
-            old.kubernetes, new.kubernetes, old.kubernetes
-        ));
+    if let Some(why) = kubernetes::refusal(&old.kubernetes, &new.kubernetes) {
+        return Change::Refuse(why);
     }
     let fixed = |member: &Member| {
         (
@@ -29,5 +26,11 @@ pub(super) fn changed(old: &Member, new: &Member) -> Change {
                 .to_owned(),
         );
     }
-    Change::Act(Action::Update, Impact::InPlace)
+    let impact = if old.kubernetes == new.kubernetes {
+        Impact::InPlace
+    } else {
+        // Its programs and, on a control plane, the whole control plane are exchanged.
+        Impact::Restart
+    };
+    Change::Act(Action::Update, impact)
 }

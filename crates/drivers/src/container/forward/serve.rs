@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
 use driver::Scope;
@@ -24,6 +24,8 @@ const HEAD_START: Duration = Duration::from_millis(150);
 const ROUNDS: u32 = 4;
 /// How often a Service's address is asked for: until it is known, and from then on.
 const ASK_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+/// How often it is looked whether nodes have ended that connections lead through.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The stack of threads that only carry bytes or wait, in bytes.
 const STACK: usize = 128 * 1024;
 
@@ -51,7 +53,10 @@ pub(in crate::container) fn serve() -> Result<i32, String> {
         target: order.target,
         known: Mutex::new(None),
         last: Mutex::new(None),
+        open: Mutex::new(Vec::new()),
     });
+    let watched = Arc::clone(&way);
+    spawn(move || watched.end_with_nodes());
     if matches!(way.target, ForwardTarget::Service { .. }) {
         let way = Arc::clone(&way);
         spawn(move || way.keep_asking());
@@ -76,13 +81,17 @@ struct Way {
     known: Mutex<Option<Ipv4Addr>>,
     /// The node that led there last time.
     last: Mutex<Option<Name>>,
+    /// What is open through which node's process 1.
+    open: Mutex<Vec<(i32, Weak<TcpStream>)>>,
 }
 
 fn carry(way: &Arc<Way>, client: TcpStream) {
-    let Some(inside) = way.connect() else {
+    let Some((inside, pid)) = way.connect() else {
         // The client sees the connection closed, as from a server that is down.
         return;
     };
+    let inside = Arc::new(inside);
+    way.open().push((pid, Arc::downgrade(&inside)));
     let (Ok(from_client), Ok(from_inside)) = (client.try_clone(), inside.try_clone()) else {
         return;
     };
@@ -103,14 +112,14 @@ fn pump(mut from: TcpStream, mut to: &TcpStream) {
 
 impl Way {
     /// Connects through whichever node leads there first.
-    fn connect(self: &Arc<Self>) -> Option<TcpStream> {
+    fn connect(self: &Arc<Self>) -> Option<(TcpStream, i32)> {
         let (sender, results) = mpsc::channel();
         for round in 0..ROUNDS {
             for (node, pid) in self.nodes() {
                 let (way, sender) = (Arc::clone(self), sender.clone());
                 // One that comes too late finds nobody to take it, and is closed.
                 let again = round > 0;
-                spawn(move || drop(sender.send(way.through(pid, again).map(|s| (s, node)))));
+                spawn(move || drop(sender.send(way.through(pid, again).map(|s| (s, pid, node)))));
                 if let Ok(Some(found)) = results.recv_timeout(HEAD_START) {
                     return Some(self.found(found));
                 }
@@ -123,9 +132,31 @@ impl Way {
         last.map(|found| self.found(found))
     }
 
-    fn found(&self, (stream, node): (TcpStream, Name)) -> TcpStream {
+    fn found(&self, (stream, pid, node): (TcpStream, i32, Name)) -> (TcpStream, i32) {
         *self.last() = Some(node);
-        stream
+        (stream, pid)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<(i32, Weak<TcpStream>)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what is open through nodes that have ended. A connection would keep a dead node's
+    /// network alive, and with it the addresses that another node has taken over.
+    fn end_with_nodes(&self) {
+        loop {
+            std::thread::sleep(LOOK_AGAIN);
+            self.open().retain(|(pid, stream)| {
+                let Some(stream) = stream.upgrade() else {
+                    return false;
+                };
+                let lives = std::path::Path::new(&format!("/proc/{pid}/ns/net")).exists();
+                if !lives {
+                    let _ = stream.shutdown(Shutdown::Both);
+                }
+                lives
+            });
+        }
     }
 
     /// The nodes that run, each with its process 1; the one that led there last time first.
