@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use driver::{Cancel, DriverError, Registry, Scope};
 use drivers::HostPaths;
-use drivers::container::{ContainerDriver, Containers, node_cgroup};
+use drivers::container::{ContainerDriver, Containers, cgroup_inside};
 use drivers::image::{ImageDriver, LabLock};
 use drivers::kube::{Clusters, Kubernetes};
 use drivers::kubeadm::Kubeadm;
@@ -180,7 +180,7 @@ impl Session {
                 Arc::new(Containers),
                 Arc::clone(&secrets) as _,
                 Arc::clone(&clusters),
-                |scope, node| Some(node_cgroup(scope, node)),
+                |scope, node| Some(cgroup_inside(scope, node)),
             )),
             Arc::new(Kubernetes::new(Arc::clone(&clusters))),
         ]);

@@ -1,7 +1,10 @@
 //! Control groups of the lab: everything below `steading/<lab>-<id>/`, in every hierarchy.
 //!
-//! On version 1 each controller has a tree of its own; on version 2 there is one, and processes
-//! may stand only at its leaves. Sources: kernel documentation, `cgroup-v1/` and `cgroup-v2.rst`.
+//! On version 1 each controller has a tree of its own. On version 2 there is one, and processes may
+//! stand only at its leaves; there a node has a control group namespace of its own, whose root is
+//! the node's group, so that it sees and reaches no other. (Writable below a read-only mount, as on
+//! version 1, is not to be had there: runc crosses no mount on the way to a group.)
+//! Sources: kernel documentation, `cgroup-v1/` and `cgroup-v2.rst`.
 
 use std::fs;
 use std::io;
@@ -10,6 +13,7 @@ use std::path::{Path, PathBuf};
 use driver::Scope;
 use model::lab::ContainerMachine;
 use model::name::Name;
+use nix::sched::{CloneFlags, unshare};
 
 /// The mount point of all hierarchies.
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
@@ -20,7 +24,7 @@ const SYSTEM: &str = "system";
 /// The period of processor limits, in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
 /// Controllers that are handed down where there are any.
-const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+const WANTED: [&str; 6] = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
 /// Controllers without which kubelet does not start.
 const NEEDED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 
@@ -30,14 +34,24 @@ pub(super) fn lab_name(scope: &Scope) -> String {
     format!("{}-{}", scope.lab, scope.id.short())
 }
 
-/// The group of a node as kubelet takes it (`--cgroup-root`).
+/// The group of a node, as the host names it.
 #[must_use]
 pub fn node_cgroup(scope: &Scope, node: &Name) -> String {
     format!("/{OURS}/{}/{node}", lab_name(scope))
 }
 
+/// The group of a node, as the node itself names it (kubelet's `--cgroup-root`).
+#[must_use]
+pub fn cgroup_inside(scope: &Scope, node: &Name) -> String {
+    if unified() {
+        "/".to_owned()
+    } else {
+        node_cgroup(scope, node)
+    }
+}
+
 /// Whether this host has version 2 only.
-fn unified() -> bool {
+pub(super) fn unified() -> bool {
     Path::new(ROOT).join("cgroup.controllers").exists()
 }
 
@@ -70,22 +84,43 @@ pub(super) fn hierarchies() -> Vec<PathBuf> {
     roots
 }
 
-/// Makes the groups of a node, sets its limits, and puts the calling process into them.
+/// Makes the groups of a node, sets its limits, and puts the calling process into them; on version
+/// 2 also into a namespace of them.
 pub(super) fn enter_node(scope: &Scope, node: &Name, size: &ContainerMachine) -> io::Result<()> {
     let group = node_cgroup(scope, node);
+    if unified() {
+        return enter_unified(group.trim_start_matches('/'), size);
+    }
     for root in hierarchies() {
         let path = root.join(group.trim_start_matches('/'));
         clear(&path);
         make(&root, group.trim_start_matches('/'))?;
         limit(&path, size)?;
-        if unified() {
-            make(&path, SYSTEM)?;
-        } else {
-            make_for_pods(&path, size.cpu)?;
-        }
-        fs::write(leaf(&path).join("cgroup.procs"), "0")?;
+        make_for_pods(&path, size.cpu)?;
+        enter(&path)?;
     }
     Ok(())
+}
+
+/// The same on version 2. The root of a new namespace is the group that its maker stands in, and
+/// one that hands controllers down takes no process: so the node's group is made anew, entered, and
+/// left for its leaf before it hands down anything.
+fn enter_unified(group: &str, size: &ContainerMachine) -> io::Result<()> {
+    let root = Path::new(ROOT);
+    let path = root.join(group);
+    remove_below(&path)?;
+    make(root, group)?;
+    limit(&path, size)?;
+    enter(&path)?;
+    unshare(CloneFlags::CLONE_NEWCGROUP)?;
+    fs::create_dir(path.join(SYSTEM))?;
+    enter(&path.join(SYSTEM))?;
+    delegate(&path)
+}
+
+/// Puts the calling process into a group.
+fn enter(group: &Path) -> io::Result<()> {
+    fs::write(group.join("cgroup.procs"), "0")
 }
 
 /// Makes the group of the node's pods, on version 1. Where it is missing in any hierarchy, kubelet
@@ -133,7 +168,7 @@ pub(super) fn enter_lab(scope: &Scope) -> io::Result<()> {
     for root in hierarchies() {
         let group = format!("{OURS}/{}/lab", lab_name(scope));
         make(&root, &group)?;
-        fs::write(root.join(group).join("cgroup.procs"), "0")?;
+        enter(&root.join(group))?;
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ fn enter(command: &mut Command, pid: i32) {
     command
         .args(["nsenter", "--target", &pid.to_string()])
         .args([
-            "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/", "--",
+            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/", "--",
         ])
         .env_clear()
         .env("PATH", seed::PATH);

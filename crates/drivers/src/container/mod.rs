@@ -31,7 +31,7 @@ use model::name::Name;
 use model::plan::{Action, Generation, Step};
 use model::resource::{Address, Kind, NodeMachine, Resource, Spec};
 
-pub use cgroup::node_cgroup;
+pub use cgroup::{cgroup_inside, node_cgroup};
 pub use inside::Containers;
 pub use seed::log_file;
 

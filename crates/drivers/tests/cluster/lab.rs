@@ -10,7 +10,7 @@ use driver::{
     StepContext,
 };
 use drivers::HostPaths;
-use drivers::container::{ContainerDriver, Containers, node_cgroup};
+use drivers::container::{ContainerDriver, Containers, cgroup_inside};
 use drivers::kube::{Clusters, Kubernetes};
 use drivers::kubeadm::Kubeadm;
 use drivers::kubeadm::pki::{SecretStore, SecretText};
@@ -146,7 +146,7 @@ impl Lab {
             Arc::new(Containers),
             secrets,
             Arc::clone(&clusters),
-            |scope, node| Some(node_cgroup(scope, node)),
+            |scope, node| Some(cgroup_inside(scope, node)),
         );
         let lab = Self {
             scope: Scope {

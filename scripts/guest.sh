@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Runs a program in a small virtual machine that has control groups of version 2 only, and ends
+# as the program does: guest.sh PROGRAM [ARGUMENT...]
+#
+# The machine's root is the newest node image of this host; its kernel is Debian's. Both lie on a
+# disk that is made once and never written to. Needs root, and: qemu-system-x86_64, mmdebstrap,
+# mke2fs. GUEST_LIMIT: seconds after which it is ended (default 480).
+set -euo pipefail
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck source=scripts/host.sh
+. "$here/host.sh"
+
+program=$(readlink -f "$1"); shift
+limit=${GUEST_LIMIT:-480}
+images=${STEADING_TEST_IMAGES:-/var/lib/steading/images}
+image=$(find "$images" -mindepth 2 -maxdepth 2 -name image.json -printf '%T@ %h\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+[ -n "$image" ] || die "there is no node image in $images: make one by 'steading up'"
+debian=trixie
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/steading/guest
+name=$(cat "$here/guest/initrd.sh" "$image/image.json" <(echo "$debian") | sha256sum | cut -c1-12)
+machine=$cache/$name
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+umask 022
+
+# Kernel, its modules and a static shell of Debian; unpacked only. Nothing of it runs here but what
+# lists the modules.
+make_machine() {
+  local root=$work/root parts=$work/machine disk=$work/disk folder
+  say "a kernel from Debian $debian"
+  mmdebstrap --quiet --variant=extract --include=linux-image-cloud-amd64,busybox-static,liblzma5 "$debian" "$root" >&2
+  for folder in lib lib64 sbin; do ln -s "usr/$folder" "$root/$folder"; done
+  # shellcheck disable=SC2016 # that shell's, not this one's
+  chroot "$root" /usr/bin/busybox sh -c 'depmod "$(ls /usr/lib/modules)"'
+  mkdir -p "$parts" "$work/initrd/bin" "$disk/kernel/usr/lib" "$disk/kernel/boot" "$disk/images/${image##*/}"
+  for module in virtio_blk overlay; do
+    find "$root/usr/lib/modules" -name "$module.ko.xz" -exec xz -dc {} + > "$work/initrd/$module.ko"
+  done
+  cp "$root/usr/bin/busybox" "$work/initrd/bin/"
+  install -m 755 "$here/guest/initrd.sh" "$work/initrd/init"
+  (cd "$work/initrd" && find . | "$root/usr/bin/busybox" cpio -o -H newc 2> /dev/null) > "$parts/initrd"
+  mv "$root"/boot/vmlinuz-* "$parts/vmlinuz"
+  mv "$root"/boot/config-* "$disk/kernel/boot/"
+  mv "$root/usr/lib/modules" "$disk/kernel/usr/lib/"
+  say "its disk, with the node image"
+  truncate -s 8G "$parts/disk"
+  # shellcheck disable=SC2016
+  unshare --mount sh -c 'mount --bind "$1" "$2" && exec mke2fs -q -t ext4 -O ^has_journal -d "$3" "$4"' \
+    bind "$image" "$disk/images/${image##*/}" "$disk" "$parts/disk"
+  mkdir -p "$cache"
+  rm -rf "${cache:?}"/*
+  mv "$parts" "$machine"
+}
+
+# A second disk: the program, what lies beside it, and how to call it.
+make_program() {
+  mkdir -p "$work/run/deps"
+  install -m 755 "$here/guest/init.sh" "$work/run/init"
+  cp "$program" "$work/run/deps/"
+  # Where the tests of this repository look for the program that they test.
+  cp "$(dirname "$program")/../steading" "$work/run/" 2> /dev/null || true
+  printf 'cd /mnt/run/deps\n%s\n' "$(printf '%q ' "./${program##*/}" "$@")" > "$work/run/program.sh"
+  truncate -s "$(($(du -sm "$work/run" | cut -f1) * 5 / 4 + 16))M" "$work/program"
+  mke2fs -q -t ext4 -O ^has_journal -d "$work/run" "$work/program"
+}
+
+[ -d "$machine" ] || make_machine
+make_program "$@"
+say "starting the guest"
+# Emulated: hardware help hangs on some machines that have it. Without cmpxchg16b, whose emulation
+# in QEMU 7.2 ends newer kernels.
+timeout --foreground "$limit" qemu-system-x86_64 -nodefaults -display none -no-reboot \
+  -accel tcg,thread=multi,tb-size=1024 -cpu max,cx16=off -smp 2 -m 4096 \
+  -kernel "$machine/vmlinuz" -initrd "$machine/initrd" \
+  -append 'console=ttyS0 quiet panic=-1 mitigations=off' \
+  -drive "file=$machine/disk,format=raw,if=virtio,snapshot=on,cache=unsafe" \
+  -drive "file=$work/program,format=raw,if=virtio,readonly=on" \
+  -serial stdio < /dev/null | tr -d '\r' | tee "$work/said" || true
+status=$(sed -nE 's/^guest: ended with ([0-9]+)$/\1/p' "$work/said")
+[ -n "$status" ] || die "the guest did not end by itself within $limit s"
+exit "$status"
