@@ -4,7 +4,8 @@
 #
 # The machine's root is the newest node image of this host; its kernel is Debian's. Both lie on a
 # disk that is made once and never written to. Needs root, and: qemu-system-x86_64, mmdebstrap,
-# mke2fs. GUEST_LIMIT: seconds after which it is ended (default 480).
+# mke2fs. GUEST_LIMIT: seconds after which it is ended (default 480). GUEST_IMAGE: the folder of
+# another image.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=scripts/host.sh
@@ -13,13 +14,15 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 program=$(readlink -f "$1"); shift
 limit=${GUEST_LIMIT:-480}
 images=${STEADING_TEST_IMAGES:-/var/lib/steading/images}
-image=$(find "$images" -mindepth 2 -maxdepth 2 -name image.json -printf '%T@ %h\n' | sort -n | tail -n 1 | cut -d' ' -f2)
-[ -n "$image" ] || die "there is no node image in $images: make one by 'steading up'"
+newest=$(find "$images" -mindepth 2 -maxdepth 2 -name image.json -printf '%T@ %h\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+image=${GUEST_IMAGE:-$newest}
+[ -f "$image/image.json" ] || die "there is no node image in $images: make one by 'steading up'"
 debian=trixie
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/steading/guest
-name=$(cat "$here/guest/initrd.sh" "$image/image.json" <(echo "$debian") | sha256sum | cut -c1-12)
-machine=$cache/$name
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/steading
+mkdir -p "$cache/artifacts"
+name=$(cat "$here/guest.sh" "$here/guest/initrd.sh" "$image/image.json" <(ls "$cache/artifacts") | sha256sum | cut -c1-12)
+machine=$cache/guest/$name
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 umask 022
@@ -33,7 +36,7 @@ make_machine() {
   for folder in lib lib64 sbin; do ln -s "usr/$folder" "$root/$folder"; done
   # shellcheck disable=SC2016 # that shell's, not this one's
   chroot "$root" /usr/bin/busybox sh -c 'depmod "$(ls /usr/lib/modules)"'
-  mkdir -p "$parts" "$work/initrd/bin" "$disk/kernel/usr/lib" "$disk/kernel/boot" "$disk/images/${image##*/}"
+  mkdir -p "$parts" "$work/initrd/bin" "$disk/kernel/usr/lib" "$disk/kernel/boot" "$disk/images/${image##*/}" "$disk/artifacts"
   for module in virtio_blk overlay; do
     find "$root/usr/lib/modules" -name "$module.ko.xz" -exec xz -dc {} + > "$work/initrd/$module.ko"
   done
@@ -46,10 +49,12 @@ make_machine() {
   say "its disk, with the node image"
   truncate -s 8G "$parts/disk"
   # shellcheck disable=SC2016
-  unshare --mount sh -c 'mount --bind "$1" "$2" && exec mke2fs -q -t ext4 -O ^has_journal -d "$3" "$4"' \
-    bind "$image" "$disk/images/${image##*/}" "$disk" "$parts/disk"
-  mkdir -p "$cache"
-  rm -rf "${cache:?}"/*
+  unshare --mount sh -ec '
+    mount --bind "$3" "$1/images/${3##*/}"
+    mount --bind "$4" "$1/artifacts"
+    exec mke2fs -q -t ext4 -O ^has_journal -d "$1" "$2"' bind "$disk" "$parts/disk" "$image" "$cache/artifacts"
+  rm -rf "$cache/guest"
+  mkdir -p "$cache/guest"
   mv "$parts" "$machine"
 }
 

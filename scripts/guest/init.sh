@@ -7,6 +7,8 @@ mount -t devpts devpts /dev/pts
 for place in /dev/shm /run /tmp; do mount -t tmpfs tmpfs $place; done
 mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 ip link set lo up
+mkdir -p /root/.cache/steading
+ln -s /var/lib/steading/artifacts /root/.cache/steading/artifacts
 
 # No `cpuset` and no `hugetlb`: systemd hands down neither until a unit asks for it.
 groups=/sys/fs/cgroup
