@@ -81,7 +81,7 @@ timeout --foreground "$limit" qemu-system-x86_64 -nodefaults -display none -no-r
   -append 'console=ttyS0 quiet panic=-1 mitigations=off' \
   -drive "file=$machine/disk,format=raw,if=virtio,snapshot=on,cache=unsafe" \
   -drive "file=$work/program,format=raw,if=virtio,readonly=on" \
-  -serial stdio < /dev/null | tr -d '\r' | tee "$work/said" || true
+  -serial stdio < /dev/null | sed -u 's/\r$//' | tee "$work/said" || true
 status=$(sed -nE 's/^guest: ended with ([0-9]+)$/\1/p' "$work/said")
 [ -n "$status" ] || die "the guest did not end by itself within $limit s"
 exit "$status"

@@ -19,6 +19,8 @@ fn kubernetes_runs_in_the_groups_of_its_node() {
         lab.leave_out(&format!("worker-{worker}:"));
     }
     lab.edit("replicas: 2", "replicas: 1");
+    // More processors than there are: kubelet wants to hand them all to its pods.
+    lab.edit("cpu: 2", "cpu: 28");
     let ran = lab.up();
     println!("{}", ran.stderr);
     lab.assert_well();

@@ -21,6 +21,8 @@ pub(super) const ROOT: &str = "/sys/fs/cgroup";
 const OURS: &str = "steading";
 /// On version 2: the leaf below a node's group that holds its own processes.
 const SYSTEM: &str = "system";
+/// Kubelet's name for the group of a node's pods.
+const PODS: &str = "kubepods";
 /// The period of processor limits, in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
 /// Controllers that are handed down where there are any.
@@ -115,7 +117,10 @@ fn enter_unified(group: &str, size: &ContainerMachine) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWCGROUP)?;
     fs::create_dir(path.join(SYSTEM))?;
     enter(&path.join(SYSTEM))?;
-    delegate(&path)
+    delegate(&path)?;
+    // As on version 1: what is there, kubelet only updates, also with more processors than there
+    // are, for which it could not make it.
+    fs::create_dir(path.join(PODS))
 }
 
 /// Puts the calling process into a group.
@@ -129,8 +134,8 @@ fn enter(group: &Path) -> io::Result<()> {
 /// groups below that have them all. A group that is there in every hierarchy it only updates.
 /// Source: Kubernetes, `pkg/kubelet/cm/cgroup_v1_manager_linux.go`.
 fn make_for_pods(node: &Path, declared: u32) -> io::Result<()> {
-    make(node, "kubepods")?;
-    let file = node.join("kubepods/cpuset.cpus");
+    make(node, PODS)?;
+    let file = node.join(PODS).join("cpuset.cpus");
     if !file.exists() || declared >= processors(&fs::read_to_string(&file)?) {
         return Ok(());
     }
