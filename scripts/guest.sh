@@ -2,19 +2,23 @@
 # Runs a program in a small virtual machine that has control groups of version 2 only, and ends
 # as the program does: guest.sh PROGRAM [ARGUMENT...]
 #
-# The machine's root is the newest node image of this host; its kernel is Debian's. Both lie on a
-# disk that is made once and never written to. Needs root, and: qemu-system-x86_64, mmdebstrap,
-# mke2fs. GUEST_LIMIT: seconds after which it is ended (default 480). GUEST_IMAGE: the folder of
-# another image.
+# The machine's root is the node image that this host used last; its kernel is Debian's. Both lie
+# on a disk that is made once and never written to, beside the cached artifacts: so a whole lab can
+# be brought up in it, without a network. Needs root, and: qemu-system-x86_64, mmdebstrap, mke2fs,
+# xz. GUEST_LIMIT: seconds after which it is ended (default 900). GUEST_IMAGE: the folder of another
+# image. As cargo's runner it runs tests:
+#   cargo test --config 'target."cfg(all())".runner="scripts/guest.sh"' -p drivers --test container
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=scripts/host.sh
 . "$here/host.sh"
 
 program=$(readlink -f "$1"); shift
-limit=${GUEST_LIMIT:-480}
+limit=${GUEST_LIMIT:-900}
 images=${STEADING_TEST_IMAGES:-/var/lib/steading/images}
-newest=$(find "$images" -mindepth 2 -maxdepth 2 -name image.json -printf '%T@ %h\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+# The one that was used last: its lock shows when.
+newest=$(find "$images" -maxdepth 1 -name '*.lock' -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2 |
+  while read -r lock; do [ ! -f "${lock%.lock}/image.json" ] || echo "${lock%.lock}"; done | head -n 1)
 image=${GUEST_IMAGE:-$newest}
 [ -f "$image/image.json" ] || die "there is no node image in $images: make one by 'steading up'"
 debian=trixie

@@ -17,8 +17,10 @@ for process in $(cat $groups/cgroup.procs); do echo "$process" > $groups/init.sc
 echo '+cpu +io +memory +pids' > $groups/cgroup.subtree_control
 echo 64M > $groups/system.slice/memory.max
 
+# Not to the console itself: for a terminal programs paint.
 # shellcheck disable=SC1091 # made beside this file
-. /mnt/run/program.sh; status=$?
+. /mnt/run/program.sh > >(exec cat) 2>&1; status=$?
+sleep 1
 echo "guest: ended with $status"
 echo o > /proc/sysrq-trigger
 sleep 60

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use e2e::{Lab, answer};
@@ -21,8 +22,10 @@ fn kubernetes_runs_in_the_groups_of_its_node() {
     lab.edit("replicas: 2", "replicas: 1");
     // More processors than there are: kubelet wants to hand them all to its pods.
     lab.edit("cpu: 2", "cpu: 28");
-    let ran = lab.up();
-    println!("{}", ran.stderr);
+    // Where everything is slow, somebody wants to read along.
+    let mut up = lab.command(&["up", "LAB", "--yes"]);
+    let ended = up.stdout(Stdio::null()).status();
+    assert!(ended.expect("running steading").success());
     lab.assert_well();
     let page = answer(lab.podinfo_port(), LONG).expect("podinfo answers");
     assert!(page.contains("\"version\": \"6.9.2\""), "{page}");

@@ -67,6 +67,20 @@ pub(super) fn missing_controller() -> Option<&'static str> {
     })
 }
 
+/// Whether nothing can be handed down to groups of ours: on version 2, inside another container whose
+/// own processes stand in the group that it sees as the root. The real root may hold some.
+pub(super) fn root_is_occupied() -> bool {
+    let root = Path::new(ROOT);
+    // The real root has no type.
+    if !unified() || !root.join("cgroup.type").exists() {
+        return false;
+    }
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let handed = read("cgroup.subtree_control");
+    let lacks = |controller: &&str| !handed.split_whitespace().any(|word| word == *controller);
+    NEEDED.iter().any(lacks) && !read("cgroup.procs").trim().is_empty()
+}
+
 /// The root of every hierarchy: one on version 2, one per controller on version 1.
 pub(super) fn hierarchies() -> Vec<PathBuf> {
     if unified() {
