@@ -9,6 +9,7 @@
 # image. As cargo's runner it runs tests:
 #   cargo test --config 'target."cfg(all())".runner="scripts/guest.sh"' -p drivers --test container
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=scripts/host.sh
 . "$here/host.sh"

@@ -15,7 +15,7 @@ needed_packages() {
   command -v curl >/dev/null || echo curl
   [ "${1:-}" = guest ] || return 0
   command -v qemu-system-x86_64 >/dev/null || echo qemu-system-x86
-  command -v mke2fs >/dev/null || echo e2fsprogs
+  [ -x /sbin/mke2fs ] || echo e2fsprogs
   command -v xz >/dev/null || echo xz-utils
 }
 
