@@ -3,7 +3,8 @@
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# Debian packages that the programs of this repository call, by the program that shows them.
+# Debian packages that the programs of this repository call, by the program that shows them; with
+# "guest" also those that scripts/guest.sh calls.
 needed_packages() {
   command -v ip >/dev/null || echo iproute2
   command -v setpriv >/dev/null && command -v nsenter >/dev/null && command -v unshare >/dev/null || echo util-linux
@@ -12,6 +13,10 @@ needed_packages() {
   command -v gcc >/dev/null || echo gcc libc6-dev
   command -v git >/dev/null || echo git
   command -v curl >/dev/null || echo curl
+  [ "${1:-}" = guest ] || return 0
+  command -v qemu-system-x86_64 >/dev/null || echo qemu-system-x86
+  [ -x /sbin/mke2fs ] || echo e2fsprogs
+  command -v xz >/dev/null || echo xz-utils
 }
 
 # Runs a command as root: directly, or by sudo, which asks once.
@@ -51,10 +56,11 @@ need_toolchains() {
   command -v go >/dev/null || die "Go is missing: install it (1.26 or newer) from https://go.dev/dl and run this again"
 }
 
+# With "guest": also what scripts/guest.sh needs.
 install_packages() {
-  command -v apt-get >/dev/null || die "this script knows Debian and Ubuntu only; install yourself: $(needed_packages | tr '\n' ' ')"
+  command -v apt-get >/dev/null || die "this script knows Debian and Ubuntu only; install yourself: $(needed_packages "$@" | tr '\n' ' ')"
   local packages
-  packages=$(needed_packages)
+  packages=$(needed_packages "$@")
   [ -z "$packages" ] && return
   say "installing Debian packages: $(echo $packages)"
   as_root apt-get update -q >&2

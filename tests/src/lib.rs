@@ -141,6 +141,18 @@ impl Lab {
         fs::write(path, text.replace(from, to)).expect("writing the lab file");
     }
 
+    /// Takes the line that holds these words out of the lab file.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn leave_out(&self, words: &str) {
+        let path = self.path().join("lab.yaml");
+        let text = fs::read_to_string(&path).expect("the lab file");
+        let line = text.lines().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("the lab file does not hold {words:?}"));
+        self.edit(&format!("{line}\n"), "");
+    }
+
     /// A command of the program about this lab; `LAB` among the words stands for its folder.
     #[must_use]
     pub fn command(&self, words: &[&str]) -> Command {

@@ -15,6 +15,8 @@
 mod contract;
 #[path = "container/forward.rs"]
 mod forward;
+#[path = "container/groups.rs"]
+mod groups;
 #[path = "container/host.rs"]
 mod host;
 #[path = "container/killed.rs"]
@@ -62,6 +64,7 @@ fn tests(filter: &str) -> ExitCode {
     };
     let tests: [(&str, Test); 6] = [
         ("the_contract_is_kept", contract::the_contract_is_kept),
+        ("groups_hold", groups::groups_hold),
         ("a_machine_lives", life::a_machine_lives),
         (
             "faults_are_named_and_mended",

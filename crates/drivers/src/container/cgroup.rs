@@ -1,7 +1,10 @@
 //! Control groups of the lab: everything below `steading/<lab>-<id>/`, in every hierarchy.
 //!
-//! On version 1 each controller has a tree of its own; on version 2 there is one, and processes
-//! may stand only at its leaves. Sources: kernel documentation, `cgroup-v1/` and `cgroup-v2.rst`.
+//! On version 1 each controller has a tree of its own. On version 2 there is one, and processes may
+//! stand only at its leaves; there a node has a control group namespace of its own, whose root is
+//! the node's group, so that it sees and reaches no other. (Writable below a read-only mount, as on
+//! version 1, is not to be had there: runc crosses no mount on the way to a group.)
+//! Sources: kernel documentation, `cgroup-v1/` and `cgroup-v2.rst`.
 
 use std::fs;
 use std::io;
@@ -11,6 +14,7 @@ use driver::Scope;
 use model::lab::ContainerMachine;
 use model::name::Name;
 use model::resource::NodeMachine;
+use nix::sched::{CloneFlags, unshare};
 
 /// The mount point of all hierarchies.
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
@@ -20,10 +24,12 @@ const OURS: &str = "steading";
 const SYSTEM: &str = "system";
 /// How the groups of a replica's hosts end: no node can be called so.
 const HOST: &str = "host";
+/// Kubelet's name for the group of a node's pods.
+const PODS: &str = "kubepods";
 /// The period of processor limits, in microseconds: the kernel's default.
 const PERIOD: u64 = 100_000;
 /// Controllers that are handed down where there are any.
-const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+const WANTED: [&str; 6] = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
 /// Controllers without which kubelet does not start.
 const NEEDED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 
@@ -33,8 +39,8 @@ pub(super) fn lab_name(scope: &Scope) -> String {
     format!("{}-{}", scope.lab, scope.id.short())
 }
 
-/// The group of a node as kubelet takes it (`--cgroup-root`). The nodes of a replica's host are
-/// below one group of the host.
+/// The group of a node, as the host names it. The nodes of a replica's host are below one group of
+/// the host.
 #[must_use]
 pub(super) fn node_cgroup(scope: &Scope, node: &Name, spec: &NodeMachine) -> String {
     let lab = lab_name(scope);
@@ -44,8 +50,13 @@ pub(super) fn node_cgroup(scope: &Scope, node: &Name, spec: &NodeMachine) -> Str
     format!("/{OURS}/{lab}/{node}")
 }
 
+/// A node's group, as the node itself names it (kubelet's `--cgroup-root`).
+pub(super) fn inside(group: &str) -> &str {
+    if unified() { "/" } else { group }
+}
+
 /// Whether this host has version 2 only.
-fn unified() -> bool {
+pub(super) fn unified() -> bool {
     Path::new(ROOT).join("cgroup.controllers").exists()
 }
 
@@ -57,6 +68,20 @@ pub(super) fn missing_controller() -> Option<&'static str> {
         Some(list) => !list.split_whitespace().any(|word| word == *controller),
         None => !root.join(controller).join("cgroup.procs").exists(),
     })
+}
+
+/// Whether nothing can be handed down to groups of ours: on version 2, inside another container whose
+/// own processes stand in the group that it sees as the root. The real root may hold some.
+pub(super) fn root_is_occupied() -> bool {
+    let root = Path::new(ROOT);
+    // The real root has no type.
+    if !unified() || !root.join("cgroup.type").exists() {
+        return false;
+    }
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let handed = read("cgroup.subtree_control");
+    let lacks = |controller: &&str| !handed.split_whitespace().any(|word| word == *controller);
+    NEEDED.iter().any(lacks) && !read("cgroup.procs").trim().is_empty()
 }
 
 /// The root of every hierarchy: one on version 2, one per controller on version 1.
@@ -78,21 +103,45 @@ pub(super) fn hierarchies() -> Vec<PathBuf> {
     roots
 }
 
-/// Makes the groups of a node, sets its limits, and puts the calling process into them.
+/// Makes the groups of a node, sets its limits, and puts the calling process into them; on version
+/// 2 also into a namespace of them.
 pub(super) fn enter_node(group: &str, size: &ContainerMachine) -> io::Result<()> {
+    if unified() {
+        return enter_unified(group.trim_start_matches('/'), size);
+    }
     for root in hierarchies() {
         let path = root.join(group.trim_start_matches('/'));
         clear(&path);
         make(&root, group.trim_start_matches('/'))?;
         limit(&path, size)?;
-        if unified() {
-            make(&path, SYSTEM)?;
-        } else {
-            make_for_pods(&path, size.cpu)?;
-        }
-        fs::write(leaf(&path).join("cgroup.procs"), "0")?;
+        make_for_pods(&path, size.cpu)?;
+        enter(&path)?;
     }
     Ok(())
+}
+
+/// The same on version 2. The root of a new namespace is the group that its maker stands in, and
+/// one that hands controllers down takes no process: so the node's group is made anew, entered, and
+/// left for its leaf before it hands down anything.
+fn enter_unified(group: &str, size: &ContainerMachine) -> io::Result<()> {
+    let root = Path::new(ROOT);
+    let path = root.join(group);
+    remove_below(&path)?;
+    make(root, group)?;
+    limit(&path, size)?;
+    enter(&path)?;
+    unshare(CloneFlags::CLONE_NEWCGROUP)?;
+    fs::create_dir(path.join(SYSTEM))?;
+    enter(&path.join(SYSTEM))?;
+    delegate(&path)?;
+    // As on version 1: what is there, kubelet only updates, also with more processors than there
+    // are, for which it could not make it.
+    fs::create_dir(path.join(PODS))
+}
+
+/// Puts the calling process into a group.
+fn enter(group: &Path) -> io::Result<()> {
+    fs::write(group.join("cgroup.procs"), "0")
 }
 
 /// Makes the group of the node's pods, on version 1. Where it is missing in any hierarchy, kubelet
@@ -101,8 +150,8 @@ pub(super) fn enter_node(group: &str, size: &ContainerMachine) -> io::Result<()>
 /// groups below that have them all. A group that is there in every hierarchy it only updates.
 /// Source: Kubernetes, `pkg/kubelet/cm/cgroup_v1_manager_linux.go`.
 fn make_for_pods(node: &Path, declared: u32) -> io::Result<()> {
-    make(node, "kubepods")?;
-    let file = node.join("kubepods/cpuset.cpus");
+    make(node, PODS)?;
+    let file = node.join(PODS).join("cpuset.cpus");
     if !file.exists() || declared >= processors(&fs::read_to_string(&file)?) {
         return Ok(());
     }
@@ -140,7 +189,7 @@ pub(super) fn enter_lab(scope: &Scope) -> io::Result<()> {
     for root in hierarchies() {
         let group = format!("{OURS}/{}/lab", lab_name(scope));
         make(&root, &group)?;
-        fs::write(root.join(group).join("cgroup.procs"), "0")?;
+        enter(&root.join(group))?;
     }
     Ok(())
 }

@@ -53,9 +53,17 @@ impl Containers {
         processes.into_iter().find(Tagged::enterable)
     }
 
-    /// The control group of a machine that runs, as kubelet takes it (`--cgroup-root`).
+    /// The control group of a machine that runs, as it names it itself and kubelet takes it
+    /// (`--cgroup-root`).
     #[must_use]
     pub fn control_group(&self, scope: &Scope, machine: &Name) -> Option<String> {
+        let group = self.host_group(scope, machine)?;
+        Some(cgroup::inside(&group).to_owned())
+    }
+
+    /// The same as the host names it.
+    #[must_use]
+    pub fn host_group(&self, scope: &Scope, machine: &Name) -> Option<String> {
         Self::first(scope, machine)?.group().map(str::to_owned)
     }
 
@@ -108,7 +116,7 @@ fn enter(command: &mut Command, pid: i32) {
     command
         .args(["nsenter", "--target", &pid.to_string()])
         .args([
-            "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/", "--",
+            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/", "--",
         ])
         .env_clear()
         .env("PATH", seed::PATH);

@@ -123,8 +123,7 @@ pub(super) fn spawn_and_wait_for_name<T: Serialize>(
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
             return Err(format!("{status}: {}", said(&mut child)));
         }
-        let comm = fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap_or_default();
-        if comm.trim() == name {
+        if tags::has_become(child.id(), name) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -222,8 +221,7 @@ pub(super) fn launcher() -> Result<i32, String> {
             let said = fs::read_to_string(&log).unwrap_or_default();
             return Err(format!("process 1 ended ({status}): {}", said.trim()));
         }
-        let name = fs::read_to_string(format!("/proc/{}/comm", init.id())).unwrap_or_default();
-        if name.trim() == tags::SUPERVISOR {
+        if tags::has_become(init.id(), tags::SUPERVISOR) {
             return Ok(0);
         }
         if start.elapsed() > LIMIT {

@@ -190,8 +190,14 @@ fn system(sys: &Path, shown: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The control groups: the host's to look at, the node's own to write.
+/// The control groups: the host's to look at, the node's own to write. On version 2 the node's own
+/// only, which are all that there are in its namespace.
 fn control_groups(place: &Path, group: &str) -> io::Result<()> {
+    if cgroup::unified() {
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        mount(Some("cgroup2"), place, Some("cgroup2"), flags, None::<&str>)?;
+        return Ok(());
+    }
     bind(Path::new(cgroup::ROOT), place)?;
     for hierarchy in cgroup::hierarchies() {
         // The same path below the node's own root.

@@ -127,6 +127,14 @@ fn missing_controller() -> Option<Refusal> {
             format!("enable it: kernel parameter cgroup_enable={missing}, then start anew"),
         ));
     }
+    if super::cgroup::root_is_occupied() {
+        return Some(refuse(
+            "this is a container, and the control group that it has as its root holds processes: \
+             then no controller can be handed down to nodes",
+            "run it outside of that container, or move all of them to a group below: mkdir \
+             /sys/fs/cgroup/init, then write each number of cgroup.procs to init/cgroup.procs",
+        ));
+    }
     let hierarchies = super::cgroup::hierarchies();
     let closed = hierarchies.iter().find(|root| {
         let wanted = AccessFlags::W_OK;

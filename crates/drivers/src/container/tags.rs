@@ -97,6 +97,13 @@ pub(super) fn describe(command: &mut Command, spec: &Spec) {
     }
 }
 
+/// Whether a process that was started with a tag has become the program of that name, and can be
+/// seen as that. A program has its name a moment before it has its environment.
+pub(super) fn has_become(pid: u32, name: &str) -> bool {
+    let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    read("comm").trim_ascii() == name.as_bytes() && !read("environ").is_empty()
+}
+
 /// State and start time of a process. Source of the format: proc_pid_stat(5).
 fn stat(pid: i32) -> Option<(String, u64)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -40,6 +40,10 @@ const SKIPPED_PHASES: [&str; 3] = [
 /// node gets its certificate.
 const CONTROLLER_MANAGER: [(&str, &str); 2] = [("kube-api-qps", "100"), ("kube-api-burst", "200")];
 
+/// How long kubeadm tries one call of the API. The first waits until the API server is up, which at
+/// the default of one minute fails on a slow machine.
+const API_CALL: &str = "4m0s";
+
 /// A node that is to become a member of a cluster.
 pub(crate) struct NodeConfig<'a> {
     /// Its name.
@@ -67,6 +71,7 @@ impl NodeConfig<'_> {
             "nodeRegistration": self.registration(),
             "localAPIEndpoint": self.local_endpoint()?,
             "skipPhases": SKIPPED_PHASES,
+            "timeouts": { "kubernetesAPICall": API_CALL },
         });
         let mut api_server = json!({ "certSANs": self.sans() });
         if member.shared.is_some() {
@@ -134,6 +139,7 @@ impl NodeConfig<'_> {
             "kind": "JoinConfiguration",
             "nodeRegistration": self.registration(),
             "discovery": { "file": { "kubeConfigPath": DISCOVERY } },
+            "timeouts": { "kubernetesAPICall": API_CALL },
         });
         if self.member.role == Role::ControlPlane {
             join["controlPlane"] = json!({ "localAPIEndpoint": self.local_endpoint()? });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver::{DriverError, Poll, StepContext};
+use driver::{DriverError, ErrorKind, Poll, StepContext};
 use jiff::Timestamp;
 use model::digest::Digest;
 use model::lab::Role;
@@ -279,20 +279,16 @@ impl Joining<'_> {
         let inside = self.inside();
         self.context
             .wait("the container runtime", RUNTIME, PAUSE, || {
-                let output =
-                    inside.run(&["ctr", "version"], Duration::from_secs(10), &mut |_| {})?;
-                Ok(if output.ok() {
-                    Poll::Ready(())
-                } else {
-                    let errors = String::from_utf8_lossy(&output.stderr);
-                    Poll::Pending(
-                        errors
-                            .lines()
-                            .last()
-                            .unwrap_or("it does not answer")
-                            .to_owned(),
-                    )
-                })
+                let asked = inside.run(&["ctr", "version"], Duration::from_secs(10), &mut |_| {});
+                let errors = match asked {
+                    Ok(output) if output.ok() => return Ok(Poll::Ready(())),
+                    Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+                    // On a slow host the first answers take longer than one call may.
+                    Err(error) if error.kind == ErrorKind::TimedOut => String::new(),
+                    Err(error) => return Err(error),
+                };
+                let why = errors.lines().last().unwrap_or("it does not answer");
+                Ok(Poll::Pending(why.to_owned()))
             })
     }
 

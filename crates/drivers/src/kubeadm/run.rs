@@ -10,7 +10,7 @@ use driver::{DriverError, ErrorKind, StepContext};
 use super::inside::Inside;
 
 /// How long kubeadm may take. It has limits of its own, which end earlier.
-const LIMIT: Duration = Duration::from_secs(420);
+const LIMIT: Duration = Duration::from_secs(900);
 /// How often the time of a long phase is told anew.
 const TELL: Duration = Duration::from_secs(1);
 /// After how many seconds in one phase the reason is looked for in kubelet's log.

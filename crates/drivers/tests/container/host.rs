@@ -16,7 +16,7 @@ pub fn a_host_takes_its_machines_along(image: &Image) {
         lab.assert_well(step);
     }
     let group = drivers::container::Containers
-        .control_group(&lab.scope, &"n1".parse().unwrap())
+        .host_group(&lab.scope, &"n1".parse().unwrap())
         .unwrap();
     assert!(group.ends_with("/a.host/n1"), "{group}");
     let reach = "timeout 1 sh -c 'echo > /dev/tcp/10.88.0.11/80' 2>&1 | grep -q refused";

@@ -259,7 +259,7 @@ impl Lab {
 
     /// Runs a shell script inside, which must succeed; answers what it printed.
     pub fn inside(&self, machine: &str, script: &str) -> String {
-        let command = MachineCommand::new(["sh", "-c", script], Duration::from_secs(20));
+        let command = MachineCommand::new(["sh", "-c", script], Duration::from_secs(120));
         let output = Containers
             .run(
                 &self.scope,

@@ -216,6 +216,7 @@ fn hardware(host: &mut Host, machine: &Machine) {
     }
     for one in &machine.usb {
         let device = UsbDevice {
+            by: None,
             id: one.id.clone(),
             about: Some(one.product.clone()).filter(|text| !text.is_empty()),
         };
