@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv4Net;
 use model::dual::Dual;
-use model::lab::{Accepted, Access, ContainerMachine, Node, Role};
+use model::lab::{Accepted, Access, ContainerMachine, Endpoint, Node, Role};
 use model::name::Name;
 use model::quantity::Bytes;
 
@@ -17,6 +17,8 @@ use crate::yaml::Comments;
 use crate::{blank, names};
 
 /// What each machine gets where there is enough.
+/// The place in the nodes' network of the address that control planes share; theirs follow.
+const PLANES: u32 = 10;
 const USUAL: Bytes = Bytes::mebi(2048);
 /// What a control plane and a worker in namespaces need at least (rule S017).
 const LEAST: (Bytes, Bytes) = (Bytes::mebi(1700), Bytes::mebi(512));
@@ -107,6 +109,11 @@ pub fn local(
             because: "all of this lab is on one machine".to_owned(),
         };
         draft.lab.accepts.push(accepted);
+        if let Some(cluster) = draft.lab.clusters.get_mut(&super::main_cluster()) {
+            let shared = u32::from(nodes.network()) + PLANES;
+            let shared = IpAddr::V4(Ipv4Addr::from(shared));
+            cluster.endpoint = Some(Endpoint::Vip(shared));
+        }
     }
     if wanted.app {
         place_app(&mut draft, &mut comments);
@@ -164,7 +171,7 @@ fn place_nodes(draft: &mut Draft, here: &Name, sizes: Sizes, (cpu, range): (u32,
             "control-plane",
             sizes.planes,
             sizes.plane,
-            10,
+            PLANES,
         ),
         (Role::Worker, "worker", sizes.workers, sizes.worker, 20),
     ];

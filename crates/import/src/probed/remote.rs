@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use model::dual::Dual;
-use model::lab::{Host, HostAddress, Node, Role};
+use model::lab::{Accepted, Host, HostAddress, Node, Role};
 use model::name::Name;
 use model::quantity::Bytes;
 
@@ -115,6 +115,14 @@ fn place_nodes(draft: &mut Draft, hosts: &[Found], wanted: &Wanted) -> usize {
     if planes.is_empty() {
         draft.derived("there is no cluster: no machine can be its control plane");
         return 0;
+    }
+    if planes.len() > 1 {
+        draft.lab.accepts.push(Accepted {
+            code: "S022".to_owned(),
+            at: format!("clusters.{}", main_cluster()),
+            because: "which address is free is not known here; write endpoint: { vip: ADDRESS }"
+                .to_owned(),
+        });
     }
     let roles = [(Role::ControlPlane, planes), (Role::Worker, workers)];
     for (role, members) in roles {
