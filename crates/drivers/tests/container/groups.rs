@@ -112,7 +112,10 @@ fn processor(lab: &Lab) {
         assert!(waited < Duration::from_secs(60), "it was never throttled");
         std::thread::sleep(Duration::from_millis(50));
     }
-    lab.inside("n1", "pkill -x timeout; ! pgrep -x timeout");
+    lab.inside(
+        "n1",
+        "pkill -x timeout; while pgrep -x timeout; do sleep 0.1; done",
+    );
 }
 
 /// What it sees of the groups, and what it can write.
