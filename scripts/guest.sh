@@ -19,7 +19,7 @@ limit=${GUEST_LIMIT:-900}
 images=${STEADING_TEST_IMAGES:-/var/lib/steading/images}
 # The one that was used last: its lock shows when.
 newest=$(find "$images" -maxdepth 1 -name '*.lock' -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2 |
-  while read -r lock; do [ ! -f "${lock%.lock}/image.json" ] || echo "${lock%.lock}"; done | head -n 1)
+  while read -r lock; do [ ! -f "${lock%.lock}/image.json" ] || echo "${lock%.lock}"; done | sed -n 1p)
 image=${GUEST_IMAGE:-$newest}
 [ -f "$image/image.json" ] || die "there is no node image in $images: make one by 'steading up'"
 debian=trixie

@@ -19,7 +19,7 @@ const CRASH_SECONDS: i64 = 60;
 
 /// How long a machine may take to tell about itself: some 40 ms, and more than 4 s where the host
 /// is itself emulated and busy. One that stands still costs whoever asks this time.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Prints what there is to know in one go: an answer takes some milliseconds, each further one
 /// would take as many again.
