@@ -25,6 +25,7 @@ const DATA: &str = "/var/lib/steading";
 /// A lab of a test's own.
 pub struct Lab {
     folder: TempDir,
+    replica: bool,
     data: PathBuf,
     before: HostSnapshot,
 }
@@ -114,11 +115,24 @@ impl Lab {
         Self::of(&text, Path::new(DATA))
     }
 
+    /// The replica of a lab: all commands are about it.
+    ///
+    /// # Panics
+    /// Where the folder cannot be made.
+    #[must_use]
+    pub fn replica(text: &str) -> Self {
+        Self {
+            replica: true,
+            ..Self::of(text, Path::new(DATA))
+        }
+    }
+
     fn of(text: &str, data: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the lab");
         fs::write(folder.path().join("lab.yaml"), text).expect("writing the lab file");
         Self {
             before: picture(data),
+            replica: false,
             folder,
             data: data.to_owned(),
         }
@@ -164,10 +178,19 @@ impl Lab {
                     .iter()
                     .map(|word| if *word == "LAB" { lab.as_str() } else { word }),
             )
+            .args(self.rung(words))
             .env("XDG_CONFIG_HOME", self.path().join(".config"))
             .env("STEADING_DATA", &self.data)
             .stdin(Stdio::null());
         command
+    }
+
+    /// The word by which a command is about the replica, where there are no words for others
+    /// after it.
+    fn rung(&self, words: &[&str]) -> Option<&'static str> {
+        let verb = words.first().copied().unwrap_or_default();
+        let verbs = ["up", "plan", "status", "heal", "down"];
+        (self.replica && verbs.contains(&verb)).then_some("--replica")
     }
 
     /// Runs a command of the program about this lab.
@@ -336,7 +359,10 @@ impl Lab {
     pub fn id(&self) -> String {
         let lock = fs::read(self.path().join("lab.lock")).expect("lab.lock");
         let lock: Value = serde_json::from_slice(&lock).expect("lab.lock as JSON");
-        lock["id"].as_str().expect("the id").to_owned()
+        let id: uuid::Uuid = lock["id"].as_str().expect("the id").parse().expect("an id");
+        let id = model::plan::LabId(id);
+        let own = if self.replica { id.replica() } else { id };
+        own.to_string()
     }
 
     /// The folder of the lab's machines.
@@ -412,7 +438,7 @@ impl Drop for Lab {
 }
 
 fn picture(data: &Path) -> HostSnapshot {
-    HostSnapshot::take(&[&data.join("machines")])
+    HostSnapshot::take(&[&data.join("machines"), &data.join("replicas")])
 }
 
 /// Asks for the start page on that port; the answer's body if it came within the limit.
