@@ -16,7 +16,7 @@ use super::member::{CONFIG, Joining};
 use super::{drain, etcd, node_object, run};
 use crate::image;
 use crate::kube::client::Cluster;
-use crate::kube::object::text;
+use crate::kube::object::{items, text};
 use crate::kube::readiness::condition;
 
 /// How long the new kubelet may take until its node is ready.
@@ -56,8 +56,11 @@ impl Joining<'_> {
         let words = [verb, "--config", CONFIG];
         run::kubeadm_at(&kubeadm, inside, "upgrade", &words, self.context)?;
         self.context.check_interrupted()?;
-        self.context.doing("moving its pods away");
-        drain::drain(cluster, self.name, self.context)?;
+        // Where no other node could take them they go on here: kubelet ends no pod as it ends.
+        if self.elsewhere(cluster)? {
+            self.context.doing("moving its pods away");
+            drain::drain(cluster, self.name, self.context)?;
+        }
         self.context.doing(format!("starting kubelet {version}"));
         inside.must(&["sh", "-c", EXCHANGE, "exchange", &programs], SHORT)?;
         inside.kubelet("-r")?;
@@ -66,6 +69,17 @@ impl Joining<'_> {
             drain::schedulable(cluster, self.name, true)
                 .map_err(|error| error.during(format!("letting pods on {} again", self.name)))
         })
+    }
+
+    /// Whether another node takes any pod.
+    fn elsewhere(&self, cluster: &Cluster) -> Result<bool, DriverError> {
+        let nodes = node_object::list(cluster, SHORT)
+            .map_err(|error| error.during("looking for other nodes"))?;
+        Ok(nodes.iter().any(|node| {
+            text(node, "/metadata/name") != self.name.as_str()
+                && matches!(condition(node, "Ready"), Some(("True", _)))
+                && items(node, "/spec/taints").is_empty()
+        }))
     }
 
     fn await_version(&self, cluster: &Cluster) -> Result<(), DriverError> {
