@@ -78,7 +78,8 @@ fn cluster_names(lab: &Lab, cluster: &Name) -> Vec<String> {
 
 /// The taints of a node: declared, or kubeadm's for control planes where there are workers to do
 /// the work.
-pub(crate) fn taints(lab: &Lab, node: &Node) -> Vec<Taint> {
+#[must_use]
+pub fn taints(lab: &Lab, node: &Node) -> Vec<Taint> {
     if let Some(taints) = &node.taints {
         return taints.clone();
     }

@@ -1,6 +1,10 @@
 //! The command line, declared once: parsing, help, completions and manual come from here.
 
+mod failures;
+
 use std::path::PathBuf;
+
+pub(crate) use failures::WhatifArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -102,6 +106,15 @@ pub(crate) enum Command {
     Heal(ChangeArgs),
     /// Remove what is ours, nothing else
     Down(ChangeArgs),
+    /// Ask what stays, moves, waits or is lost when something goes; changes nothing
+    #[command(after_help = "Examples:\n  \
+        steading whatif labs/volatile-talos --off gamer\n  \
+        steading whatif labs/volatile-talos --off availability=volatile --graceful\n  \
+        steading whatif labs/skaia --fail vantas.ssd --fail link:man-uplink\n  \
+        steading whatif labs/jlh --off everything --then on\n\n\
+        Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
+        model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
+    Whatif(WhatifArgs),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {

@@ -9,3 +9,4 @@ pub(crate) mod plan;
 pub(crate) mod status;
 pub(crate) mod texts;
 pub(crate) mod up;
+pub(crate) mod whatif;
