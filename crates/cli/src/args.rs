@@ -115,6 +115,13 @@ pub(crate) enum Command {
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),
+    /// Check every promise of the lab against all failures that it names
+    #[command(after_help = "Examples:\n  \
+        steading prove labs/volatile-talos/lab.yaml\n  \
+        steading prove labs/jlh/lab.yaml --format json\n\n\
+        Each promise holds, breaks (with the smallest failure that breaks it), or is unknown.\n\
+        Exit code 3 when one does not hold.")]
+    Prove(LabArg),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {

@@ -6,6 +6,7 @@ pub(crate) mod import;
 pub(crate) mod inside;
 pub(crate) mod internal;
 pub(crate) mod plan;
+pub(crate) mod prove;
 pub(crate) mod status;
 pub(crate) mod texts;
 pub(crate) mod up;

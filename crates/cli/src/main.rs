@@ -54,6 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Status(arguments) => commands::status::run(&arguments, format),
         Command::Heal(arguments) => commands::up::heal(&arguments, format),
         Command::Down(arguments) => commands::up::down(&arguments, format),
+        Command::Prove(lab) => commands::prove::run(&lab.lab, format),
         Command::Whatif(arguments) => commands::whatif::run(&arguments, format),
         Command::Kubectl {
             lab,

@@ -1,1 +1,15 @@
-//! x
+//! Promises, checked against all failures that they name.
+
+mod circuit;
+mod compile;
+mod cuts;
+mod promise;
+mod sets;
+mod symmetry;
+
+pub use circuit::{Builder, Circuit, Gate, GateId};
+pub use compile::{Target, compile};
+pub use cuts::{Cuts, minimal_cuts};
+pub use promise::{Kept, Proof, Proven, Stay, prove};
+pub use sets::{Bound, Checked, Searched, check_all, check_all_naively};
+pub use symmetry::classes;

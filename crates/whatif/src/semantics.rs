@@ -108,7 +108,7 @@ pub trait Algebra {
 }
 
 /// What stands, by position. Reused from question to question.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct State<B> {
     /// Hosts that run.
     pub hosts: Vec<B>,
@@ -145,6 +145,32 @@ pub struct State<B> {
     pile: Vec<B>,
     second: Vec<B>,
     weighed: Vec<(B, u32)>,
+}
+
+impl<B> Default for State<B> {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            disks: Vec::new(),
+            links: Vec::new(),
+            nodes: Vec::new(),
+            quorum: Vec::new(),
+            api: Vec::new(),
+            control: Vec::new(),
+            balanced: Vec::new(),
+            storages: Vec::new(),
+            pools: Vec::new(),
+            pods: Vec::new(),
+            left: Vec::new(),
+            own: Vec::new(),
+            served: Vec::new(),
+            goes_on: Vec::new(),
+            reached: Vec::new(),
+            pile: Vec::new(),
+            second: Vec::new(),
+            weighed: Vec::new(),
+        }
+    }
 }
 
 /// Computes what stands.
@@ -505,7 +531,8 @@ impl<A: Algebra> Run<'_, A> {
         }
         let model = self.model;
         let (holds, untold) = (&model.rooms[id].holds, &model.rooms[id].untold);
-        let untold = (self.course.benefit && !untold.is_empty()).then_some(untold);
+        // What runs now had room somewhere, told or not.
+        let untold = (!untold.is_empty()).then_some(untold);
         let count = holds.len() + untold.map_or(0, Bits::len);
         let replicas = workload.replicas;
         if count == 0 || replicas == 0 {
@@ -541,7 +568,6 @@ impl<A: Algebra> Run<'_, A> {
     fn domains(&mut self, id: WorkloadId, apart: Apart, replicas: usize) -> A::Bit {
         let model = self.model;
         let (holds, untold) = (&model.rooms[id].holds, &model.rooms[id].untold);
-        let benefit = self.course.benefit;
         let domain_of = |world: &World, node: NodeId| {
             let host = world.nodes[node].host;
             match apart {
@@ -551,7 +577,7 @@ impl<A: Algebra> Run<'_, A> {
                 Apart::Node | Apart::Host => host.index(),
             }
         };
-        let counts = |node: &NodeId| holds.has(*node) || benefit && untold.has(*node);
+        let counts = |node: &NodeId| holds.has(*node) || untold.has(*node);
         self.state.second.clear();
         let mut seen = 0;
         for node in self.world.nodes.ids().filter(counts) {

@@ -14,3 +14,9 @@ pub use entries::{Entry, What};
 pub use fate::{Away, Cause, Fate, Thing, Verdict};
 pub use placement::{Placement, placement};
 pub use report::{Counted, Line, Moment, Report};
+
+/// The name of a thing.
+#[must_use]
+pub fn name(world: &crate::world::World, thing: Thing) -> String {
+    words::thing(world, thing)
+}

@@ -12,6 +12,7 @@ use whatif::world::{Input, NotFound, World};
 
 use crate::args::{Format, WhatifArgs};
 use crate::exit::Exit;
+use crate::output::paragraph::wrapped;
 use crate::output::style::Style;
 use crate::output::{answer, answer_json, tell};
 use crate::session::{self, Readable};
@@ -100,30 +101,35 @@ fn text(report: &Report, all: bool, style: Style) -> String {
         report.lab,
         report.goes.join(", ")
     ));
+    let quiet = |line: &Line| line.verdict == Verdict::Stays && line.until.is_none();
     let shown: Vec<&Line> = report
         .things
         .iter()
-        .filter(|line| {
-            all || line.verdict != Verdict::Stays || line.until.is_some() || line.partly.is_some()
-        })
+        .filter(|line| all || !quiet(line))
         .collect();
-    let width = shown
-        .iter()
-        .map(|line| line.thing.chars().count())
-        .max()
-        .unwrap_or(0);
+    // What has the same fate for the same reason is told together, the worst first.
+    let mut groups: Vec<(String, Verdict, Vec<&str>)> = Vec::new();
     for line in &shown {
-        text.push_str(&told(line, width, style));
+        let told = told(line, style);
+        match groups.iter_mut().find(|(other, ..)| *other == told) {
+            Some((.., names)) => names.push(&line.thing),
+            None => groups.push((told, line.verdict, vec![&line.thing])),
+        }
     }
-    let quiet = report.things.len() - shown.len();
-    if quiet > 0 {
+    groups.sort_by_key(|(_, verdict, _)| std::cmp::Reverse(*verdict));
+    for (told, _, names) in &groups {
+        text.push_str(told);
+        for part in wrapped(&names.join(", ")).lines() {
+            text.push_str(&format!("         {}\n", style.bold(part)));
+        }
+    }
+    let rest = report.things.len() - shown.len();
+    if rest > 0 {
         text.push_str(&format!(
-            "Nothing happens to the other {quiet} (--all shows them).\n"
+            "Nothing to speak of happens to the other {rest} (--all shows them).\n"
         ));
     }
-    if !report.timeline.is_empty() {
-        text.push('\n');
-    }
+    text.push('\n');
     let times: Vec<String> = report
         .timeline
         .iter()
@@ -136,7 +142,10 @@ fn text(report: &Report, all: bool, style: Style) -> String {
         .unwrap_or(0);
     for (moment, time) in report.timeline.iter().zip(&times) {
         let code = style.dim(moment.rule.rule().code);
-        text.push_str(&format!("{time:<width$}  {}  {code}\n", moment.what));
+        let what = format!("{}: {}", moment.what, moment.of.join(", "));
+        let indent = " ".repeat(width + 8);
+        let what = wrapped(&what).replace('\n', &format!("\n{indent}"));
+        text.push_str(&format!("{time:<width$}  {code}  {what}\n"));
     }
     if !report.assumed.is_empty() {
         text.push_str(&format!("\nAssumed: {}.\n", report.assumed.join("; ")));
@@ -144,45 +153,42 @@ fn text(report: &Report, all: bool, style: Style) -> String {
     text
 }
 
-/// A thing in a line, with its reason and rule.
-fn told(line: &Line, width: usize, style: Style) -> String {
-    let word = line.verdict.word();
-    let padded = format!("{word:<7}");
+/// What becomes of a thing, with reason and rule, without its name.
+fn told(line: &Line, style: Style) -> String {
+    let padded = format!("{:<7}", line.verdict.word());
     let painted = match line.verdict {
         Verdict::Stays => style.good(&padded),
         Verdict::Moves | Verdict::Waits | Verdict::Unknown => style.warn(&padded),
         Verdict::Down | Verdict::Lost => style.bad(&padded),
     };
-    let may = if line.certain { "" } else { "perhaps; " };
+    let may = if line.certain { "" } else { "perhaps: " };
     let when = match (line.from, line.until) {
-        (_, Some(until)) if line.verdict == Verdict::Stays => format!(", away for up to {until}"),
+        (_, Some(until)) if line.verdict == Verdict::Stays => {
+            format!(", away for up to {until}")
+        }
         (_, Some(until)) => format!(", there again after {until}"),
         (Some(_), None) if line.verdict == Verdict::Waits => ", until that is back".to_owned(),
-        (Some(_), None) | (None, None) => String::new(),
+        (Some(_) | None, None) => String::new(),
     };
-    let partly = line
-        .partly
-        .filter(|_| line.verdict == Verdict::Stays)
-        .map_or_else(String::new, |until| {
-            format!(", single requests fail for up to {until}")
-        });
     let nodes = match (
         line.certain_nodes.as_slice(),
         line.possible_nodes.as_slice(),
     ) {
         ([], []) => String::new(),
-        ([], possible) => format!(" (on one of {})", possible.join(", ")),
-        (certain, []) => format!(" (on {})", certain.join(", ")),
-        (certain, possible) => format!(" (on {}, or {})", certain.join(", "), possible.join(", ")),
+        ([], possible) => format!(", on one of {}", possible.join(", ")),
+        (certain, []) => format!(", on {}", certain.join(", ")),
+        (certain, possible) => {
+            format!(", on {}, or on {}", certain.join(", "), possible.join(", "))
+        }
     };
     let backup = line
         .backup
         .as_ref()
         .map_or_else(String::new, |kept| format!("; {kept}"));
+    let because = wrapped(&format!("{may}{}{when}{nodes}{backup}", line.because));
+    let because = because.replace('\n', "\n         ");
     format!(
-        "{:<width$}  {painted} {may}{}{when}{partly}{nodes}{backup}  {}\n",
-        line.thing,
-        line.because,
+        "{painted}  {because}  {}\n",
         style.dim(line.rule.rule().code)
     )
 }

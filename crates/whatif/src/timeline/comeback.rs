@@ -20,6 +20,7 @@ pub(super) struct Comeback {
     storages: Vec<Option<Span>>,
     workloads: Vec<Option<Span>>,
     served: Vec<Option<Span>>,
+    dns: Vec<Option<Span>>,
     pile: Vec<Span>,
     changed: bool,
 }
@@ -76,6 +77,10 @@ impl Comeback {
         for id in world.workloads.ids() {
             self.served[id.index()] = self.with_needs(world, id);
         }
+        self.dns.clear();
+        let dns = world.clusters.iter().map(|(_, cluster)| cluster.dns);
+        self.dns
+            .extend(dns.map(|dns| dns.and_then(|dns| self.served[dns.index()])));
     }
 
     fn begin(&mut self, world: &World) {
@@ -98,7 +103,8 @@ impl Comeback {
     pub(super) fn of(&self, thing: Thing) -> Option<Span> {
         match thing {
             Thing::Api(id) => self.api[id.index()],
-            Thing::Dns(id) | Thing::Addresses(id) => self.api[id.index()],
+            Thing::Dns(id) => self.dns[id.index()],
+            Thing::Addresses(id) => self.api[id.index()],
             Thing::Storage(id) => self.storages[id.index()],
             Thing::Link(id) => self.links[id.index()],
             Thing::Workload(id) | Thing::Way(id) => self.served[id.index()],
@@ -282,12 +288,8 @@ impl Comeback {
         let mut earliest = u64::MAX;
         let mut latest = 0;
         let mut any = false;
-        for node in workload
-            .nodes
-            .iter()
-            .filter(|node| asker.joined_before.has(*node))
-        {
-            // Where one does not return a pod may wait for ever, but it need not have been there.
+        for node in workload.nodes.iter().filter(|node| asker.gone.has(*node)) {
+            // It was on one of those that went; where one does not return it may wait for ever.
             let at = self.nodes[node.index()];
             if let Some(at) = at {
                 any = true;
@@ -295,10 +297,13 @@ impl Comeback {
                 latest = latest.max(at.latest);
             }
         }
-        if !any {
+        let mut at = if any {
+            Span::new(earliest, latest)
+        } else if workload.nodes.meets(&asker.gone) {
             return None;
-        }
-        let mut at = Span::new(earliest, latest);
+        } else {
+            Span::NOW
+        };
         for volume in &workload.volumes {
             at = at.both(self.storages[world.pools[volume.pool].storage.index()]?);
         }

@@ -431,12 +431,7 @@ impl<'a> Asker<'a> {
             workload.at.iter().any(|node| self.gone.has(*node))
         };
         if !touched {
-            let told = room.untold.is_empty() || !room.holds.is_empty() || !workload.at.is_empty();
-            return if told {
-                Fate::untouched(thing)
-            } else {
-                stopped(thing, Verdict::Unknown, Cause::NotKnown)
-            };
+            return Fate::untouched(thing);
         }
         if self.sure.pods[at] {
             return Fate {
@@ -445,9 +440,6 @@ impl<'a> Asker<'a> {
                 cause: Cause::OthersLeft,
                 ..Fate::untouched(thing)
             };
-        }
-        if self.unless.pods[at] {
-            return stopped(thing, Verdict::Unknown, Cause::NotKnown);
         }
         let certain = !self.possible.pods[at];
         if let Some(until) = self.after.replaced(self.model, &self.scenario, id)
@@ -472,9 +464,14 @@ impl<'a> Asker<'a> {
                 ..stopped(thing, Verdict::Moves, cause)
             };
         }
+        let why = self.why_not(id);
+        let short = matches!(why, Cause::NoNode | Cause::NoRoom);
+        if short && room.untold.meets(&self.joined) {
+            return stopped(thing, Verdict::Unknown, Cause::NotKnown);
+        }
         Fate {
             certain,
-            ..stopped(thing, Verdict::Waits, self.why_not(id))
+            ..stopped(thing, Verdict::Waits, why)
         }
     }
 

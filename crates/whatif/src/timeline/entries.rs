@@ -141,7 +141,10 @@ pub(super) fn list(asker: &Asker<'_>, fates: &[Fate], entries: &mut Vec<Entry>) 
         if !matches!(storage.kind, StorageKind::Ceph(_)) || !asker.sure.storages[id.index()] {
             continue;
         }
-        if let Some(still) = asker.after.still(id) {
+        let serves = |pool: &crate::ids::PoolId| asker.sure.pools[pool.index()];
+        if let Some(still) = asker.after.still(id)
+            && storage.pools.iter().all(serves)
+        {
             add(still, What::StillNoMore(id), RuleNo::Ceph, true);
             let pools = storage.pools.iter().map(|pool| &world.pools[*pool]);
             let elsewhere = pools.clone().all(|pool| {
@@ -164,7 +167,22 @@ pub(super) fn list(asker: &Asker<'_>, fates: &[Fate], entries: &mut Vec<Entry>) 
         }
     }
     for fate in fates {
-        of_fate(fate, &mut add);
+        // The way to something that is away itself is told with it, and so are names.
+        let told = match fate.thing {
+            Thing::Way(id) => fates
+                .iter()
+                .any(|other| other.thing == Thing::Workload(id) && other.away == fate.away),
+            Thing::Dns(_) => false,
+            Thing::Workload(id) => world
+                .clusters
+                .iter()
+                .any(|(_, cluster)| cluster.dns == Some(id)),
+            Thing::Storage(_) => fate.verdict == Verdict::Stays,
+            Thing::Api(_) | Thing::Addresses(_) | Thing::Link(_) => false,
+        };
+        if !told {
+            of_fate(fate, &mut add);
+        }
     }
     entries.sort_by_key(|entry| entry.at);
 }

@@ -87,7 +87,9 @@ pub struct Moment {
     /// When, as earliest and latest milliseconds.
     pub at: Span,
     /// What.
-    pub what: String,
+    pub what: &'static str,
+    /// To which things.
+    pub of: Vec<String>,
     /// By which rule.
     pub rule: RuleNo,
     /// For certain.
@@ -111,12 +113,27 @@ impl Report {
                 things.push(line(asker, fate));
             }
         }
-        let timeline = entries.iter().map(|entry| Moment {
-            at: entry.at,
-            what: words::what(model, entry),
-            rule: entry.rule,
-            certain: entry.certain,
-        });
+        let mut timeline: Vec<Moment> = Vec::new();
+        for entry in &entries {
+            let (what, of) = words::what(model, entry);
+            let same = timeline
+                .iter_mut()
+                .rev()
+                .take_while(|one| one.at == entry.at)
+                .find(|one| {
+                    one.what == what && one.rule == entry.rule && one.certain == entry.certain
+                });
+            match same {
+                Some(moment) => moment.of.push(of),
+                None => timeline.push(Moment {
+                    at: entry.at,
+                    what,
+                    of: vec![of],
+                    rule: entry.rule,
+                    certain: entry.certain,
+                }),
+            }
+        }
         let verdicts = [
             Verdict::Stays,
             Verdict::Moves,
@@ -139,7 +156,7 @@ impl Report {
             graceful: scenario.graceful,
             back: scenario.back,
             counts: counts.filter(|counted| counted.count > 0).collect(),
-            timeline: timeline.collect(),
+            timeline,
             assumed: world.assumed.clone(),
             things,
         }

@@ -249,40 +249,26 @@ fn unknown(model: &Model, of: Thing) -> String {
     }
 }
 
-/// What happens, in a sentence without its end.
-pub(super) fn what(model: &Model, entry: &Entry) -> String {
+/// What happens, and to what.
+pub(super) fn what(model: &Model, entry: &Entry) -> (&'static str, String) {
     let world = &model.world;
-    let cluster = |id: crate::ids::ClusterId| world.clusters[id].name.as_str();
+    let cluster = |id: crate::ids::ClusterId| world.clusters[id].name.clone();
+    let storage = |id: crate::ids::StorageId| world.storages[id].name.clone();
     match entry.what {
-        What::Cut(element) => format!("{} loses its power", world.called(element)),
-        What::ShutDown(element) => format!("{} is shut down", world.called(element)),
-        What::Fails(element) => format!("{} fails", world.called(element)),
-        What::HandOver(id) => format!("another control plane of {} takes over", cluster(id)),
-        What::Leader(id) => format!("another controller-manager of {} leads", cluster(id)),
-        What::NotReady(node) => format!("{} counts as gone", world.nodes[node].name),
-        What::Braked(id) => format!(
-            "nothing is evicted in {}: too much of it is gone",
-            cluster(id)
-        ),
-        What::Evicted(id) => format!(
-            "pods of the nodes that are gone are deleted in {}",
-            cluster(id)
-        ),
-        What::StillNoMore(id) => format!(
-            "{} serves what it stood still with",
-            world.storages[id].name
-        ),
-        What::CopiedElsewhere(id) => format!(
-            "{} begins to copy what lacks copies",
-            world.storages[id].name
-        ),
-        What::Stops(of) => format!(
-            "{} {}",
-            thing(world, of),
-            if entry.certain { "stops" } else { "may stop" }
-        ),
-        What::Serves(of) => format!("{} serves again", thing(world, of)),
-        What::Returns(element) => format!("{} is switched on", world.called(element)),
+        What::Cut(element) => ("loses its power", world.called(element)),
+        What::ShutDown(element) => ("is shut down", world.called(element)),
+        What::Fails(element) => ("fails", world.called(element)),
+        What::HandOver(id) => ("another control plane takes over", cluster(id)),
+        What::Leader(id) => ("another controller-manager leads", cluster(id)),
+        What::NotReady(node) => ("counts as gone", world.nodes[node].name.clone()),
+        What::Braked(id) => ("nothing is evicted, too much is gone", cluster(id)),
+        What::Evicted(id) => ("pods of gone nodes are deleted", cluster(id)),
+        What::StillNoMore(id) => ("serves what it stood still with", storage(id)),
+        What::CopiedElsewhere(id) => ("begins to copy what lacks copies", storage(id)),
+        What::Stops(of) if entry.certain => ("stops", thing(world, of)),
+        What::Stops(of) => ("may stop", thing(world, of)),
+        What::Serves(of) => ("serves again", thing(world, of)),
+        What::Returns(element) => ("is switched on", world.called(element)),
     }
 }
 

@@ -1,0 +1,476 @@
+//! The promises of a lab.
+
+use model::lab::{Event, Lab, Promise};
+use serde::Serialize;
+
+use super::compile::{Target, compile};
+use super::cuts::{Cut, Cuts, minimal_cuts};
+use super::sets::{One, for_each_set};
+use crate::events::Scenario;
+use crate::ids::{ElementId, WorkloadId};
+use crate::semantics::{Course, Model};
+use crate::span::Span;
+use crate::timeline::{Asker, Fate, Report, Thing, Verdict};
+use crate::world::{Element, Failure, Origin, StorageKind};
+
+/// Whether a promise holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// Under every failure that it names.
+    Holds,
+    /// The lab has nothing that it is about.
+    SaysNothing,
+    /// The model does not know.
+    Unknown,
+    /// There is a failure that breaks it.
+    Breaks,
+}
+
+/// All promises of a lab, with what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Proof {
+    /// The lab.
+    pub lab: String,
+    /// Its promises.
+    pub promises: Vec<Proven>,
+    /// What was assumed where the lab file is silent.
+    pub assumed: Vec<String>,
+}
+
+/// A promise, with what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Proven {
+    /// The failures that it names.
+    pub when: String,
+    /// Each thing that must stay.
+    pub stays: Vec<Stay>,
+    /// How long it may be away, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<u64>,
+    /// Why it matters to the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Whether all of them stay.
+    pub kept: Kept,
+}
+
+/// Something that must stay, with what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Stay {
+    /// Its word in the promise.
+    pub what: String,
+    /// Whether it stays.
+    pub kept: Kept,
+    /// How many sets of failures were told apart.
+    pub sets: u64,
+    /// The smallest set that breaks it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counterexample: Vec<String>,
+    /// Whether that breaks it for certain; else it depends on where pods are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certain: Option<bool>,
+    /// Why it breaks, or why it is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// The longest time that it is away, as earliest and latest milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub away: Option<Span>,
+    /// The smallest sets of hosts, disks and networks that break it, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<String>,
+    /// Whether all sets were looked at for that; else those of up to three failures.
+    pub all_cuts: bool,
+}
+
+/// At most so many sets are played with their times.
+const MOST_TIMED: usize = 50_000;
+/// At most so many cuts are told.
+const MOST_TOLD: usize = 20;
+
+/// Checks all promises of a lab.
+#[must_use]
+pub fn prove(model: &Model, lab: &Lab) -> Proof {
+    let mut asker = Asker::new(model);
+    let promises = lab.promises.iter();
+    Proof {
+        lab: model.world.name.clone(),
+        promises: promises
+            .map(|promise| one(model, promise, &mut asker))
+            .collect(),
+        assumed: model.world.assumed.clone(),
+    }
+}
+
+fn one(model: &Model, promise: &Promise, asker: &mut Asker<'_>) -> Proven {
+    let within = promise
+        .within
+        .map(|within| u64::try_from(within.0.as_millis()).unwrap_or(u64::MAX));
+    let (when, sets) = match &promise.when {
+        Event::Off(what) => {
+            let names = what.all().join(", ");
+            let mut failure = model.world.no_failure();
+            let found = what
+                .all()
+                .into_iter()
+                .try_for_each(|name| model.world.add_named(name, &mut failure));
+            let sets = found.map_err(|error| error.to_string());
+            (format!("{names} off"), sets.map(|()| Sets::One(failure)))
+        }
+        Event::Fails(count) => {
+            let hosts = if *count == 1 {
+                "host fails"
+            } else {
+                "hosts fail"
+            };
+            (
+                format!("any {count} {hosts}"),
+                Ok(Sets::Hosts(*count as usize)),
+            )
+        }
+    };
+    let stays: Vec<Stay> = promise
+        .stays
+        .iter()
+        .map(|what| match (&sets, targets(model, what)) {
+            (Err(why), _) => unknown(what, why.clone()),
+            (Ok(_), Err(why)) => unknown(what, why),
+            (Ok(_), Ok(targets)) if targets.is_empty() => Stay {
+                kept: Kept::SaysNothing,
+                why: vec![format!("the lab has no {what}")],
+                ..unknown(what, String::new())
+            },
+            (Ok(sets), Ok(targets)) => stay(model, what, &targets, sets, within, asker),
+        })
+        .collect();
+    Proven {
+        when,
+        kept: stays
+            .iter()
+            .map(|stay| stay.kept)
+            .max()
+            .unwrap_or(Kept::SaysNothing),
+        stays,
+        within,
+        because: promise.because.clone(),
+    }
+}
+
+enum Sets {
+    /// This one.
+    One(Failure),
+    /// Any so many hosts.
+    Hosts(usize),
+}
+
+fn unknown(what: &str, why: String) -> Stay {
+    Stay {
+        what: what.to_owned(),
+        kept: Kept::Unknown,
+        sets: 0,
+        counterexample: Vec::new(),
+        certain: None,
+        why: vec![why],
+        away: None,
+        cuts: Vec::new(),
+        all_cuts: true,
+    }
+}
+
+/// What a word of a promise is about.
+fn targets(model: &Model, word: &str) -> Result<Vec<Target>, String> {
+    let world = &model.world;
+    let workloads = |wanted: &dyn Fn(WorkloadId) -> bool| -> Vec<WorkloadId> {
+        world.workloads.ids().filter(|id| wanted(*id)).collect()
+    };
+    let reached = |all: Vec<WorkloadId>| all.into_iter().map(Target::Reached).collect();
+    let is_app = |id: WorkloadId| world.workloads[id].origin == Origin::App;
+    Ok(match word {
+        "api" => world.clusters.ids().map(Target::Api).collect(),
+        "ingress" => reached(workloads(&|id| world.workloads[id].ingress)),
+        "apps" => reached(workloads(&|id| is_app(id) && world.workloads[id].several)),
+        "running-apps" => {
+            let all = workloads(&|id| is_app(id));
+            all.into_iter().map(Target::GoesOn).collect()
+        }
+        "dns" => {
+            let inside = world.clusters.iter().filter_map(|(_, cluster)| cluster.dns);
+            let outside = world.links.iter().filter(|(_, link)| link.dns.is_some());
+            let inside = inside.map(Target::Served);
+            inside
+                .chain(outside.map(|(id, _)| Target::Names(id)))
+                .collect()
+        }
+        "storage" => {
+            let own = world
+                .storages
+                .iter()
+                .filter(|(_, storage)| !matches!(storage.kind, StorageKind::Object(_)));
+            own.map(|(id, _)| Target::Storage(id)).collect()
+        }
+        "vpn" => {
+            let overlays = world.links.iter().filter(|(_, link)| link.overlay);
+            let servers = workloads(&|id| world.workloads[id].vpn);
+            let servers = servers.into_iter().map(Target::Reached);
+            overlays
+                .map(|(id, _)| Target::Link(id))
+                .chain(servers)
+                .collect()
+        }
+        name => vec![named(model, name)?],
+    })
+}
+
+fn named(model: &Model, name: &str) -> Result<Target, String> {
+    let world = &model.world;
+    let workload = world.workloads.iter().find(|(_, one)| one.name == name);
+    let storage = || world.storages.iter().find(|(_, one)| one.name == name);
+    let cluster = || world.clusters.iter().find(|(_, one)| one.name == name);
+    let link = || world.links.iter().find(|(_, one)| one.name == name);
+    workload
+        .map(|(id, _)| Target::Reached(id))
+        .or_else(|| storage().map(|(id, _)| Target::Storage(id)))
+        .or_else(|| cluster().map(|(id, _)| Target::Api(id)))
+        .or_else(|| link().map(|(id, _)| Target::Link(id)))
+        .ok_or_else(|| format!("nothing that runs in the lab is called {name}"))
+}
+
+fn stay(
+    model: &Model,
+    what: &str,
+    targets: &[Target],
+    sets: &Sets,
+    within: Option<u64>,
+    asker: &mut Asker<'_>,
+) -> Stay {
+    let mut stay = Stay {
+        kept: Kept::Holds,
+        why: Vec::new(),
+        ..unknown(what, String::new())
+    };
+    let (sets_checked, sure) = smallest(model, targets, sets, Course::SURE);
+    stay.sets = sets_checked;
+    if let Some(unsure) = sure {
+        let broken = smallest(model, targets, sets, Course::UNLESS_UNKNOWN).1;
+        stay.kept = if broken.is_some() {
+            Kept::Breaks
+        } else {
+            Kept::Unknown
+        };
+        let example = broken.unwrap_or(unsure);
+        stay.counterexample = example
+            .iter()
+            .map(|element| model.world.called(*element))
+            .collect();
+        if stay.kept == Kept::Breaks {
+            let lucky = One::new(model, Course::POSSIBLE, targets).stands(example.iter().copied());
+            stay.certain = Some(!lucky);
+        }
+        stay.why = why(model, targets, &example, asker);
+    } else {
+        timed(model, targets, sets, within, asker, &mut stay);
+    }
+    let (cuts, all) = cuts_in_words(model, targets);
+    stay.cuts = cuts;
+    stay.all_cuts = all;
+    stay
+}
+
+/// The smallest set that breaks one of the targets, and how many were told apart.
+fn smallest(
+    model: &Model,
+    targets: &[Target],
+    sets: &Sets,
+    course: Course,
+) -> (u64, Option<Vec<ElementId>>) {
+    match sets {
+        Sets::One(failure) => {
+            let stands = One::new(model, course, targets).stands(failure);
+            (1, (!stands).then(|| failure.iter().collect()))
+        }
+        Sets::Hosts(count) => {
+            let hosts: Vec<ElementId> = hosts(model);
+            let circuit = compile(model, course, targets, &hosts);
+            let cuts = minimal_cuts(&circuit, Some(*count));
+            let example = cuts.cuts.first().map(|cut| {
+                let of = cut.iter().flat_map(|part| part.of.iter().take(part.count));
+                of.map(|at| hosts[*at]).collect()
+            });
+            (cuts.sets, example)
+        }
+    }
+}
+
+fn hosts(model: &Model) -> Vec<ElementId> {
+    let hosts = model.world.hosts.ids();
+    hosts
+        .map(|host| model.world.element(Element::Host(host)))
+        .collect()
+}
+
+/// Plays every set with its times: the longest time away, and whether that is short enough.
+fn timed(
+    model: &Model,
+    targets: &[Target],
+    sets: &Sets,
+    within: Option<u64>,
+    asker: &mut Asker<'_>,
+    stay: &mut Stay,
+) {
+    let mut scenario = Scenario::new(&model.world);
+    let mut worst: Option<Span> = None;
+    let mut late: Option<Vec<ElementId>> = None;
+    let mut play = |failure: &Failure, asker: &mut Asker<'_>| {
+        scenario.fail_only(failure);
+        for fate in asker.ask(&scenario) {
+            let about = targets
+                .iter()
+                .any(|target| is_about(model, *target, fate.thing));
+            let Some(until) = fate.away.filter(|_| about).and_then(|away| away.until) else {
+                continue;
+            };
+            if worst.is_none_or(|worst| worst.latest < until.latest) {
+                worst = Some(until);
+            }
+            if within.is_some_and(|within| until.latest > within) && late.is_none() {
+                late = Some(failure.iter().collect());
+            }
+        }
+    };
+    match sets {
+        Sets::One(failure) => play(failure, asker),
+        Sets::Hosts(count) => {
+            let hosts = hosts(model);
+            let mut failure = model.world.no_failure();
+            let mut left = MOST_TIMED;
+            for_each_set(hosts.len(), *count, &mut |set| {
+                if left == 0 {
+                    return;
+                }
+                left -= 1;
+                failure.clear();
+                for at in set {
+                    failure.insert(hosts[*at]);
+                }
+                play(&failure, asker);
+            });
+            if left == 0 && within.is_some() && late.is_none() {
+                stay.kept = Kept::Unknown;
+                stay.why.push(format!(
+                    "only {MOST_TIMED} of the sets were played with their times"
+                ));
+            }
+        }
+    }
+    stay.away = worst;
+    if let (Some(late), Some(worst)) = (late, worst) {
+        stay.kept = Kept::Breaks;
+        stay.certain = Some(false);
+        stay.counterexample = late
+            .iter()
+            .map(|element| model.world.called(*element))
+            .collect();
+        stay.why.push(format!("it may be away for {worst}"));
+    }
+}
+
+fn is_about(model: &Model, target: Target, thing: Thing) -> bool {
+    match (target, thing) {
+        (Target::Api(one), Thing::Api(other)) => one == other,
+        (Target::Storage(one), Thing::Storage(other)) => one == other,
+        (Target::Link(one) | Target::Names(one), Thing::Link(other)) => one == other,
+        (Target::Reached(one), Thing::Way(other)) => one == other,
+        (Target::Reached(one), Thing::Workload(other)) => {
+            one == other && model.world.workloads[one].way.is_none()
+        }
+        (Target::Served(one) | Target::GoesOn(one), Thing::Workload(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// What becomes of the targets that the set breaks.
+fn why(
+    model: &Model,
+    targets: &[Target],
+    example: &[ElementId],
+    asker: &mut Asker<'_>,
+) -> Vec<String> {
+    let mut failure = model.world.no_failure();
+    for element in example {
+        failure.insert(*element);
+    }
+    let mut scenario = Scenario::new(&model.world);
+    scenario.fail_only(&failure);
+    let fates: Vec<Fate> = asker.ask(&scenario).to_vec();
+    let going_on = targets
+        .iter()
+        .any(|target| matches!(target, Target::GoesOn(_)));
+    let bad = fates.iter().filter(|fate| {
+        let about = targets
+            .iter()
+            .any(|target| is_about(model, *target, fate.thing));
+        about && (fate.verdict > Verdict::Moves || going_on && fate.verdict > Verdict::Stays)
+    });
+    let bad: Vec<Thing> = bad.map(|fate| fate.thing).collect();
+    let report = Report::of(asker, &scenario);
+    let names: Vec<String> = bad
+        .iter()
+        .map(|thing| crate::timeline::name(&model.world, *thing))
+        .collect();
+    report
+        .things
+        .iter()
+        .filter(|line| names.contains(&line.thing))
+        .map(|line| {
+            let may = if line.certain { "" } else { "perhaps " };
+            format!(
+                "{} {may}{}: {}",
+                line.thing,
+                line.verdict.word(),
+                line.because
+            )
+        })
+        .collect()
+}
+
+/// The smallest sets of hosts, disks and networks that break the targets.
+fn cuts_in_words(model: &Model, targets: &[Target]) -> (Vec<String>, bool) {
+    let world = &model.world;
+    let single = |element: &ElementId| match world.elements[*element] {
+        Element::Host(_) | Element::Disk(_) | Element::Link(_) => true,
+        Element::Node(_) | Element::Storage(_) => false,
+    };
+    let elements: Vec<ElementId> = world.elements.ids().filter(single).collect();
+    let circuit = compile(model, Course::UNLESS_UNKNOWN, targets, &elements);
+    let Cuts { cuts, complete, .. } = minimal_cuts(&circuit, None);
+    let told = cuts
+        .iter()
+        .take(MOST_TOLD)
+        .map(|cut| in_words(model, cut, &elements));
+    (told.collect(), complete && cuts.len() <= MOST_TOLD)
+}
+
+fn in_words(model: &Model, cut: &Cut, elements: &[ElementId]) -> String {
+    let parts = cut.iter().map(|part| {
+        let names: Vec<String> = part
+            .of
+            .iter()
+            .map(|at| model.world.called(elements[*at]))
+            .collect();
+        if part.count == names.len() {
+            names.join(" and ")
+        } else if part.count == 1 {
+            format!("any of {}", names.join(", "))
+        } else {
+            format!("any {} of {}", part.count, names.join(", "))
+        }
+    });
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() {
+        return "nothing: it does not stand as it is".to_owned();
+    }
+    parts.join(" and ")
+}
