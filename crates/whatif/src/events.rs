@@ -118,3 +118,43 @@ impl Scenario {
         self.graceful && self.fail.is_empty()
     }
 }
+
+/// A question in names, so that it can be asked of several worlds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// What is switched off.
+    pub off: Vec<String>,
+    /// What fails.
+    pub fail: Vec<String>,
+    /// At which minute of the day.
+    pub at: Option<u16>,
+    /// In order.
+    pub graceful: bool,
+    /// Its nodes are marked out-of-service.
+    pub fenced: bool,
+    /// What was switched off returns after that time.
+    pub back: Option<Ms>,
+}
+
+impl Question {
+    /// The question for a world.
+    ///
+    /// # Errors
+    /// Where nothing is called as the question says.
+    pub fn of(&self, world: &World) -> Result<Scenario, NotFound> {
+        let mut scenario = Scenario::new(world);
+        for name in &self.off {
+            scenario = scenario.off(world, name)?;
+        }
+        for name in &self.fail {
+            scenario = scenario.fail(world, name)?;
+        }
+        if let Some(minute) = self.at {
+            scenario = scenario.at(world, minute);
+        }
+        scenario.graceful = self.graceful;
+        scenario.fenced = self.fenced;
+        scenario.back = self.back;
+        Ok(scenario)
+    }
+}

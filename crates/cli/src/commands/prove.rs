@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use whatif::prove::{Kept, Proof, Proven, Stay, prove};
+use whatif::semantics::Model;
+use whatif::world::{Input, World};
 
-use super::whatif::{model_of, readable};
+use super::whatif::{helps, readable};
 use crate::args::Format;
 use crate::exit::Exit;
 use crate::output::paragraph::wrapped;
@@ -20,7 +22,11 @@ pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
         tell("The lab promises nothing.");
         tell("hint: promises: [ { when: { fails: 1 }, stays: [ api ] } ]");
     }
-    let proof = prove(&model_of(&lab, &manifests), &lab);
+    let input = Input {
+        lab: &lab,
+        manifests: &manifests,
+    };
+    let proof = prove(&Model::new(World::of(input)), input);
     match format {
         Format::Json => answer_json(&proof)?,
         Format::Text => answer(&text(&proof, Style::for_stdout())),
@@ -85,6 +91,9 @@ fn told(stay: &Stay, style: Style) -> String {
     for why in &stay.why {
         let why = wrapped(why).replace('\n', "\n      ");
         text.push_str(&format!("      {why}\n"));
+    }
+    for suggestion in &stay.suggestions {
+        text.push_str(&helps(suggestion, "      ", style));
     }
     if !stay.cuts.is_empty() {
         let few: Vec<&str> = stay.cuts.iter().take(6).map(String::as_str).collect();

@@ -1,14 +1,12 @@
 //! `steading whatif`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use model::lab::Lab;
-use serde_json::Value;
-use whatif::events::Scenario;
+use whatif::events::Question;
+use whatif::search::{Suggestion, suggestions};
 use whatif::semantics::Model;
 use whatif::timeline::{Asker, Line, Report, Verdict};
-use whatif::world::{Input, NotFound, World};
+use whatif::world::{Input, World};
 
 use crate::args::{Format, WhatifArgs};
 use crate::exit::Exit;
@@ -21,8 +19,13 @@ pub(crate) fn run(arguments: &WhatifArgs, format: Format) -> anyhow::Result<Exit
     let Some(Readable { lab, manifests }) = readable(&arguments.lab.lab)? else {
         return Ok(Exit::Refused);
     };
-    let model = model_of(&lab, &manifests);
-    let scenario = match scenario(&model.world, arguments) {
+    let input = Input {
+        lab: &lab,
+        manifests: &manifests,
+    };
+    let model = Model::new(World::of(input));
+    let question = question(arguments);
+    let scenario = match question.of(&model.world) {
         Ok(scenario) => scenario,
         Err(error) => {
             tell(&format!("error: {error}"));
@@ -38,12 +41,24 @@ pub(crate) fn run(arguments: &WhatifArgs, format: Format) -> anyhow::Result<Exit
         );
         return Ok(Exit::Usage);
     }
-    let report = Report::of(&mut Asker::new(&model), &scenario);
+    let told = Told {
+        report: Report::of(&mut Asker::new(&model), &scenario),
+        suggestions: suggestions(input, &question, None),
+    };
     match format {
-        Format::Json => answer_json(&report)?,
-        Format::Text => answer(&text(&report, arguments.all, Style::for_stdout())),
+        Format::Json => answer_json(&told)?,
+        Format::Text => answer(&text(&told, arguments.all, Style::for_stdout())),
     }
     Ok(Exit::Done)
+}
+
+/// An answer, and what would help.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Told {
+    #[serde(flatten)]
+    report: Report,
+    suggestions: Vec<Suggestion>,
 }
 
 /// A lab that can be asked about; what keeps it from that is told.
@@ -60,36 +75,44 @@ pub(crate) fn readable(path: &Path) -> anyhow::Result<Option<Readable>> {
     }
 }
 
-/// The failure model of a lab.
-pub(crate) fn model_of(lab: &Lab, manifests: &BTreeMap<String, Vec<Value>>) -> Model {
-    Model::new(World::of(Input { lab, manifests }))
+fn question(arguments: &WhatifArgs) -> Question {
+    let after = u64::try_from(arguments.after.0.as_millis()).unwrap_or(u64::MAX);
+    Question {
+        off: arguments.off.clone(),
+        fail: arguments.fail.clone(),
+        at: arguments.at,
+        graceful: arguments.graceful,
+        fenced: arguments.fenced,
+        back: arguments.then.map(|_| after),
+    }
 }
 
-fn scenario(world: &World, arguments: &WhatifArgs) -> Result<Scenario, NotFound> {
-    let mut scenario = Scenario::new(world);
-    for name in &arguments.off {
-        scenario = scenario.off(world, name)?;
-    }
-    for name in &arguments.fail {
-        scenario = scenario.fail(world, name)?;
-    }
-    if let Some(minute) = arguments.at {
-        scenario = scenario.at(world, minute);
-    }
-    if arguments.graceful {
-        scenario = scenario.graceful();
-    }
-    if arguments.fenced {
-        scenario = scenario.fenced();
-    }
-    if arguments.then.is_some() {
-        let after = u64::try_from(arguments.after.0.as_millis()).unwrap_or(u64::MAX);
-        scenario = scenario.then_on(after);
-    }
-    Ok(scenario)
+/// A change that would help, in a line or two.
+pub(crate) fn helps(suggestion: &Suggestion, indent: &str, style: Style) -> String {
+    let Suggestion {
+        helps,
+        becomes,
+        change,
+        write,
+    } = suggestion;
+    let few: Vec<&str> = helps.iter().take(8).map(String::as_str).collect();
+    let more = if helps.len() > few.len() { ", …" } else { "" };
+    let write: Vec<String> = write
+        .iter()
+        .map(|(field, value)| format!("{field}: {value}"))
+        .collect();
+    let line = format!(
+        "to help {}{more}: {change} (then: {})",
+        few.join(", "),
+        becomes.word()
+    );
+    let line = wrapped(&line).replace('\n', &format!("\n{indent}  "));
+    let fields = write.join(&format!("\n{indent}    "));
+    format!("{indent}{line}\n{indent}    {}\n", style.dim(&fields))
 }
 
-fn text(report: &Report, all: bool, style: Style) -> String {
+fn text(told: &Told, all: bool, style: Style) -> String {
+    let report = &told.report;
     let mut text = String::new();
     let how = if report.graceful {
         ", shut down in order"
@@ -110,7 +133,7 @@ fn text(report: &Report, all: bool, style: Style) -> String {
     // What has the same fate for the same reason is told together, the worst first.
     let mut groups: Vec<(String, Verdict, Vec<&str>)> = Vec::new();
     for line in &shown {
-        let told = told(line, style);
+        let told = fate(line, style);
         match groups.iter_mut().find(|(other, ..)| *other == told) {
             Some((.., names)) => names.push(&line.thing),
             None => groups.push((told, line.verdict, vec![&line.thing])),
@@ -147,6 +170,12 @@ fn text(report: &Report, all: bool, style: Style) -> String {
         let what = wrapped(&what).replace('\n', &format!("\n{indent}"));
         text.push_str(&format!("{time:<width$}  {code}  {what}\n"));
     }
+    if !told.suggestions.is_empty() {
+        text.push('\n');
+    }
+    for suggestion in &told.suggestions {
+        text.push_str(&helps(suggestion, "", style));
+    }
     if !report.assumed.is_empty() {
         text.push_str(&format!("\nAssumed: {}.\n", report.assumed.join("; ")));
     }
@@ -154,7 +183,7 @@ fn text(report: &Report, all: bool, style: Style) -> String {
 }
 
 /// What becomes of a thing, with reason and rule, without its name.
-fn told(line: &Line, style: Style) -> String {
+fn fate(line: &Line, style: Style) -> String {
     let padded = format!("{:<7}", line.verdict.word());
     let painted = match line.verdict {
         Verdict::Stays => style.good(&padded),

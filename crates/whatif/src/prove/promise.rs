@@ -1,17 +1,18 @@
 //! The promises of a lab.
 
-use model::lab::{Event, Lab, Promise};
+use model::lab::{Event, Promise};
 use serde::Serialize;
 
 use super::compile::{Target, compile};
 use super::cuts::{Cut, Cuts, minimal_cuts};
 use super::sets::{One, for_each_set};
-use crate::events::Scenario;
+use crate::events::{Question, Scenario};
 use crate::ids::{ElementId, WorkloadId};
+use crate::search::{Suggestion, suggestions};
 use crate::semantics::{Course, Model};
 use crate::span::Span;
 use crate::timeline::{Asker, Fate, Report, Thing, Verdict};
-use crate::world::{Element, Failure, Origin, StorageKind};
+use crate::world::{Element, Failure, Input, Origin, StorageKind};
 
 /// Whether a promise holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,6 +85,9 @@ pub struct Stay {
     pub cuts: Vec<String>,
     /// Whether all sets were looked at for that; else those of up to three failures.
     pub all_cuts: bool,
+    /// Small changes that would help against the counterexample.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Suggestion>,
 }
 
 /// At most so many sets are played with their times.
@@ -93,19 +97,19 @@ const MOST_TOLD: usize = 20;
 
 /// Checks all promises of a lab.
 #[must_use]
-pub fn prove(model: &Model, lab: &Lab) -> Proof {
+pub fn prove(model: &Model, input: Input<'_>) -> Proof {
     let mut asker = Asker::new(model);
-    let promises = lab.promises.iter();
+    let promises = input.lab.promises.iter();
     Proof {
         lab: model.world.name.clone(),
         promises: promises
-            .map(|promise| one(model, promise, &mut asker))
+            .map(|promise| one(model, input, promise, &mut asker))
             .collect(),
         assumed: model.world.assumed.clone(),
     }
 }
 
-fn one(model: &Model, promise: &Promise, asker: &mut Asker<'_>) -> Proven {
+fn one(model: &Model, input: Input<'_>, promise: &Promise, asker: &mut Asker<'_>) -> Proven {
     let within = promise
         .within
         .map(|within| u64::try_from(within.0.as_millis()).unwrap_or(u64::MAX));
@@ -143,7 +147,13 @@ fn one(model: &Model, promise: &Promise, asker: &mut Asker<'_>) -> Proven {
                 why: vec![format!("the lab has no {what}")],
                 ..unknown(what, String::new())
             },
-            (Ok(sets), Ok(targets)) => stay(model, what, &targets, sets, within, asker),
+            (Ok(sets), Ok(targets)) => {
+                let mut stay = stay(model, what, &targets, sets, within, asker);
+                if stay.kept == Kept::Breaks {
+                    stay.suggestions = help(model, input, &targets, &stay.counterexample);
+                }
+                stay
+            }
         })
         .collect();
     Proven {
@@ -177,6 +187,7 @@ fn unknown(what: &str, why: String) -> Stay {
         away: None,
         cuts: Vec::new(),
         all_cuts: true,
+        suggestions: Vec::new(),
     }
 }
 
@@ -389,6 +400,25 @@ fn is_about(model: &Model, target: Target, thing: Thing) -> bool {
         (Target::Served(one) | Target::GoesOn(one), Thing::Workload(other)) => one == other,
         _ => false,
     }
+}
+
+/// Small changes that help the targets when these fail.
+fn help(model: &Model, input: Input<'_>, targets: &[Target], fail: &[String]) -> Vec<Suggestion> {
+    let things = targets.iter().map(|target| match target {
+        Target::Api(id) => Thing::Api(*id),
+        Target::Storage(id) => Thing::Storage(*id),
+        Target::Link(id) | Target::Names(id) => Thing::Link(*id),
+        Target::Reached(id) if model.world.workloads[*id].way.is_some() => Thing::Way(*id),
+        Target::Reached(id) | Target::Served(id) | Target::GoesOn(id) => Thing::Workload(*id),
+    });
+    let names: Vec<String> = things
+        .map(|thing| crate::timeline::name(&model.world, thing))
+        .collect();
+    let question = Question {
+        fail: fail.to_vec(),
+        ..Question::default()
+    };
+    suggestions(input, &question, Some(&names))
 }
 
 /// What becomes of the targets that the set breaks.
