@@ -220,10 +220,15 @@ impl<A: Algebra> Run<'_, A> {
         self.state.disks.clear();
         for (id, host) in self.world.hosts.iter() {
             let mut bit = self.stands(Element::Host(id));
+            // Several disks with the system mirror each other.
+            self.state.pile.clear();
             for disk in &host.system {
                 let there = self.stands(Element::Disk(*disk));
-                bit = self.algebra.both(bit, there);
+                self.state.pile.push(there);
             }
+            let wanted = usize::from(!host.system.is_empty());
+            let system = self.algebra.at_least(wanted, &self.state.pile);
+            bit = self.algebra.both(bit, system);
             self.state.hosts.push(bit);
         }
         for (id, disk) in self.world.disks.iter() {
@@ -544,7 +549,7 @@ impl<A: Algebra> Run<'_, A> {
         match workload.apart {
             None => self.among_two(count, holds, untold),
             Some(Apart::Node) => self.among_two(count - replicas.min(count) + 1, holds, untold),
-            Some(apart @ (Apart::Host | Apart::Site)) => self.domains(id, apart, replicas),
+            Some(Apart::Host | Apart::Site) => self.domains(id, replicas),
         }
     }
 
@@ -565,45 +570,15 @@ impl<A: Algebra> Run<'_, A> {
     }
 
     /// Pods that share no host or site: so many of those must be whole that one of them has one.
-    fn domains(&mut self, id: WorkloadId, apart: Apart, replicas: usize) -> A::Bit {
-        let model = self.model;
-        let (holds, untold) = (&model.rooms[id].holds, &model.rooms[id].untold);
-        let domain_of = |world: &World, node: NodeId| {
-            let host = world.nodes[node].host;
-            match apart {
-                Apart::Site => world.hosts[host]
-                    .site
-                    .map_or(usize::MAX, |site| site.index()),
-                Apart::Node | Apart::Host => host.index(),
-            }
-        };
-        let counts = |node: &NodeId| holds.has(*node) || untold.has(*node);
+    fn domains(&mut self, id: WorkloadId, replicas: usize) -> A::Bit {
+        let domains = &self.model.rooms[id].domains;
         self.state.second.clear();
-        let mut seen = 0;
-        for node in self.world.nodes.ids().filter(counts) {
-            let domain = domain_of(self.world, node);
-            let first = self
-                .world
-                .nodes
-                .ids()
-                .filter(counts)
-                .find(|other| domain_of(self.world, *other) == domain);
-            if first != Some(node) {
-                continue;
-            }
-            seen += 1;
-            self.state.pile.clear();
-            for other in self.world.nodes.ids().filter(counts) {
-                if domain_of(self.world, other) == domain {
-                    self.state.pile.push(self.state.nodes[other.index()]);
-                }
-            }
-            let all = self.state.pile.len();
-            let bit = self.algebra.at_least(all, &self.state.pile);
-            self.state.second.push(bit);
+        for domain in domains {
+            let whole = self.among(domain.len(), domain);
+            self.state.second.push(whole);
         }
-        self.algebra
-            .at_least(seen - replicas.min(seen) + 1, &self.state.second)
+        let wanted = domains.len() - replicas.min(domains.len()) + 1;
+        self.algebra.at_least(wanted, &self.state.second)
     }
 
     /// A pod of it is made anew elsewhere; `None` where that never happens.

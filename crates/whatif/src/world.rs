@@ -101,7 +101,7 @@ pub struct Host {
     pub site: Option<SiteId>,
     /// When it is on.
     pub availability: Availability,
-    /// The disks without which it does not run.
+    /// The disks with its system; one of them is enough.
     pub system: Vec<DiskId>,
     /// The networks that it is in.
     pub links: Vec<LinkId>,

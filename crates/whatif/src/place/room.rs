@@ -7,6 +7,10 @@
 //! resources that anybody asks for. More failures take weights away, never add any: the bound is
 //! monotone, so that sets of failures can be searched with it.
 
+use std::collections::BTreeMap;
+
+use model::lab::Apart;
+
 use crate::bits::Bits;
 use crate::ids::{Id as _, NodeId, Table, WorkloadId};
 use crate::world::{Ask, Controller, Workload, World};
@@ -21,6 +25,8 @@ pub struct Room {
     pub holds: Bits<NodeId>,
     /// Nodes that it may run on and whose size is told nowhere.
     pub untold: Bits<NodeId>,
+    /// For pods that share no host or site: the nodes of each of those.
+    pub domains: Vec<Bits<NodeId>>,
     /// Any one of the nodes has room for certain.
     pub plain: bool,
     /// The weight that must be left.
@@ -84,7 +90,10 @@ fn room(world: &World, id: WorkloadId, workload: &Workload, daemons: &[Ask]) -> 
     let threshold = wholes * WHOLE + 1;
     let plain = wholes == 0 || nothing || weights.iter().all(|(_, weight)| *weight >= threshold);
     let small = |weight: u64| u32::try_from(weight.min(threshold)).unwrap_or(u32::MAX);
+    let mut all = holds.clone();
+    all.add(&untold);
     Room {
+        domains: domains(world, workload, &all),
         holds,
         untold,
         plain,
@@ -94,6 +103,23 @@ fn room(world: &World, id: WorkloadId, workload: &Workload, daemons: &[Ask]) -> 
             .map(|(node, weight)| (node, small(weight)))
             .collect(),
     }
+}
+
+/// The nodes that a workload may be on, by what two of its pods never share.
+fn domains(world: &World, workload: &Workload, nodes: &Bits<NodeId>) -> Vec<Bits<NodeId>> {
+    let mut by_domain: BTreeMap<usize, Bits<NodeId>> = BTreeMap::new();
+    for node in nodes {
+        let host = world.nodes[node].host;
+        let site = world.hosts[host].site;
+        let domain = match workload.apart {
+            None | Some(Apart::Node) => return Vec::new(),
+            Some(Apart::Host) => host.index(),
+            Some(Apart::Site) => site.map_or(usize::MAX, |site| site.index()),
+        };
+        let none = || Bits::none(world.nodes.len());
+        by_domain.entry(domain).or_insert_with(none).insert(node);
+    }
+    by_domain.into_values().collect()
 }
 
 /// What a node costs those that want to fill it; `None` where a pod does not fit at all.

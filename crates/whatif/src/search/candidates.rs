@@ -228,11 +228,16 @@ fn twice(lab: &Lab, name: &Name, all: &mut Vec<Candidate>) {
 /// A control plane that goes stands on a host that stays; or one more is a control plane.
 fn control_planes(lab: &Lab, report: &Report, all: &mut Vec<Candidate>) {
     let goes = |host: &Name| report.goes.iter().any(|gone| gone == host.as_str());
-    let planes: Vec<_> = lab
+    let mut planes: Vec<_> = lab
         .nodes
         .iter()
         .filter(|(_, node)| node.role == Role::ControlPlane)
         .collect();
+    // Those on hosts that come and go first: there they are wrong anyway.
+    planes.sort_by_key(|(_, node)| {
+        lab.host_of(node)
+            .is_some_and(|host| host.availability.is_always())
+    });
     for (name, node) in planes
         .iter()
         .filter(|(_, node)| goes(&node.on) && node.machine().is_some())

@@ -162,13 +162,13 @@ impl After {
         let workload = &world.workloads[id];
         let on = |node: NodeId| {
             let node = &world.nodes[node];
-            let own = node.disk.into_iter();
-            let system = world.hosts[node.host]
-                .system
-                .iter()
-                .copied()
-                .filter(|_| node.disk.is_none());
-            own.chain(system).any(|disk| self.failed[disk.index()])
+            match node.disk {
+                Some(disk) => self.failed[disk.index()],
+                None => {
+                    let system = &world.hosts[node.host].system;
+                    !system.is_empty() && system.iter().all(|disk| self.failed[disk.index()])
+                }
+            }
         };
         if workload.at.is_empty() {
             workload.nodes.iter().any(on)

@@ -128,8 +128,12 @@ impl Comeback {
         let world = &asker.model.world;
         let host = &world.hosts[id];
         let mut at = Self::returns(asker, Element::Host(id))?;
-        for disk in &host.system {
-            at = at.both(Self::returns(asker, Element::Disk(*disk))?);
+        let disks = host.system.iter();
+        let system = disks.filter_map(|disk| Self::returns(asker, Element::Disk(*disk)));
+        if let Some(first) = system.min() {
+            at = at.both(first);
+        } else if !host.system.is_empty() {
+            return None;
         }
         let runs_on = at == Span::NOW;
         if runs_on {

@@ -202,10 +202,7 @@ fn unknown(model: &Model, of: Thing) -> String {
                     .iter()
                     .map(|node| world.nodes[node].name.as_str())
                     .collect();
-                all.push(format!(
-                    "how large {} are is told nowhere",
-                    names.join(", ")
-                ));
+                all.push(format!("nothing tells how large {} is", names.join(" or ")));
             }
             let pools = workload
                 .volumes

@@ -143,6 +143,11 @@ impl World {
                     system.push(disk_id);
                 }
             }
+            if system.len() > 1 {
+                self.assume(format!(
+                    "the disks with the system of {name} mirror each other"
+                ));
+            }
             self.hosts.push(Host {
                 name: name.to_string(),
                 site: host

@@ -44,14 +44,15 @@ impl World {
         self.close_needs(&needs, index);
     }
 
-    /// The DNS that a distribution brings: `CoreDNS`, twice; k3s has one.
+    /// The DNS that a distribution brings: `CoreDNS`, twice; k3s has one. With kubeadm Steading
+    /// brings it, as a component that need not be named.
     fn add_cluster_dns(&mut self, lab: &Lab, needs: &mut Vec<Vec<Name>>) {
         for (at, (name, cluster)) in lab.clusters.iter().enumerate() {
             let replicas = match cluster.distribution {
                 Distribution::Talos(_) | Distribution::Nixos(_) => 2,
+                Distribution::Kubeadm(_) if names_dns(lab, name) => continue,
+                Distribution::Kubeadm(_) => 2,
                 Distribution::K3s(_) | Distribution::Kairos(_) | Distribution::K3os(_) => 1,
-                // Steading brings it as a component.
-                Distribution::Kubeadm(_) => continue,
             };
             let id = ClusterId::at(at);
             let wish = Wish {
@@ -378,6 +379,17 @@ impl World {
             }
         }
     }
+}
+
+/// Whether the lab file names the DNS of a cluster as a component.
+fn names_dns(lab: &Lab, cluster: &Name) -> bool {
+    lab.components.iter().any(|(name, component)| {
+        component.enabled
+            && component.entry(name).as_str() == "coredns"
+            && lab
+                .cluster_or_only(component.cluster.as_ref())
+                .is_some_and(|(name, _)| name == cluster)
+    })
 }
 
 /// Takes over how the catalog says that something runs.
