@@ -3,6 +3,7 @@
 mod circuit;
 mod compile;
 mod cuts;
+mod evidence;
 mod promise;
 mod sets;
 mod symmetry;

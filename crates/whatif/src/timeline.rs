@@ -6,7 +6,9 @@ mod course;
 mod entries;
 mod fate;
 mod placement;
+mod pods;
 mod report;
+mod shared;
 mod words;
 
 pub use course::Asker;

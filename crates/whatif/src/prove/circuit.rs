@@ -332,10 +332,13 @@ impl Circuit {
     }
 }
 
+/// What a gate is: its kind, its number, and its inputs with their weights.
+type Key = (u8, u32, Vec<(u32, u32)>);
+
 /// Names of gates, by what they are.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    known: HashMap<(u8, u32, Vec<(u32, u32)>), u32>,
+    known: HashMap<Key, u32>,
     of: Vec<u32>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::course::Asker;
 use super::fate::{Away, Cause, Fate, Thing, Verdict};
-use crate::ids::{ClusterId, ElementId, Id as _, NodeId, StorageId};
+use crate::ids::{ClusterId, ElementId, HostId, Id as _, NodeId, PoolId, StorageId};
 use crate::rules::{self, RuleNo};
 use crate::span::Span;
 use crate::world::StorageKind;
@@ -54,52 +54,64 @@ pub struct Entry {
 /// All that happens, in the order of time.
 pub(super) fn list(asker: &Asker<'_>, fates: &[Fate], entries: &mut Vec<Entry>) {
     entries.clear();
-    let world = &asker.model.world;
-    let mut add = |at, what, rule, certain| {
-        entries.push(Entry {
+    let mut list = List { asker, entries };
+    list.events();
+    for id in asker.model.world.clusters.ids() {
+        list.cluster(id);
+    }
+    for id in asker.model.world.storages.ids() {
+        list.storage(id);
+    }
+    list.fates(fates);
+    list.entries.sort_by_key(|entry| entry.at);
+}
+
+struct List<'a> {
+    asker: &'a Asker<'a>,
+    entries: &'a mut Vec<Entry>,
+}
+
+impl List<'_> {
+    fn add(&mut self, at: Span, what: What, rule: RuleNo, certain: bool) {
+        self.entries.push(Entry {
             at,
             what,
             rule,
             certain,
         });
-    };
-    let scenario = &asker.scenario;
-    for element in &scenario.off {
-        let what = if scenario.graceful {
-            What::ShutDown(element)
-        } else {
-            What::Cut(element)
-        };
-        add(Span::NOW, what, RuleNo::Shutdown, true);
-        if let Some(back) = scenario.back {
-            add(
-                Span::new(back, back),
-                What::Returns(element),
-                RuleNo::Comeback,
-                true,
-            );
+    }
+
+    fn events(&mut self) {
+        let scenario = &self.asker.scenario;
+        for element in &scenario.off {
+            let what = if scenario.graceful {
+                What::ShutDown(element)
+            } else {
+                What::Cut(element)
+            };
+            self.add(Span::NOW, what, RuleNo::Shutdown, true);
+            if let Some(back) = scenario.back {
+                let back = Span::new(back, back);
+                self.add(back, What::Returns(element), RuleNo::Comeback, true);
+            }
+        }
+        for element in &scenario.fail {
+            self.add(Span::NOW, What::Fails(element), RuleNo::Shutdown, true);
         }
     }
-    for element in &scenario.fail {
-        add(Span::NOW, What::Fails(element), RuleNo::Shutdown, true);
-    }
-    for (id, cluster) in world.clusters.iter() {
+
+    fn cluster(&mut self, id: ClusterId) {
+        let asker = self.asker;
+        let cluster = &asker.model.world.clusters[id];
         if !cluster.nodes.meets(&asker.gone) || !asker.sure.quorum[id.index()] {
-            continue;
+            return;
         }
         let known = asker.after.known(id);
-        let in_order = scenario.in_order() && cluster.shutdown > 0;
-        let leads = cluster
-            .control_planes
-            .iter()
-            .any(|node| asker.gone.has(*node));
-        if leads && !in_order {
-            add(
-                rules::leader::TAKEN_OVER,
-                What::Leader(id),
-                RuleNo::Leader,
-                false,
-            );
+        let in_order = asker.scenario.in_order() && cluster.shutdown > 0;
+        let planes = &cluster.control_planes;
+        if planes.iter().any(|node| asker.gone.has(*node)) && !in_order {
+            let at = rules::leader::TAKEN_OVER;
+            self.add(at, What::Leader(id), RuleNo::Leader, false);
         }
         let rule = if in_order {
             RuleNo::Shutdown
@@ -107,29 +119,20 @@ pub(super) fn list(asker: &Asker<'_>, fates: &[Fate], entries: &mut Vec<Entry>) 
             RuleNo::Detection
         };
         for node in cluster.nodes.iter().filter(|node| asker.gone.has(*node)) {
-            add(known, What::NotReady(node), rule, true);
+            self.add(known, What::NotReady(node), rule, true);
         }
-        if in_order || scenario.fenced {
-            continue;
+        if in_order || asker.scenario.fenced {
+            return;
         }
-        let braked = cluster
-            .zones
-            .iter()
-            .any(|zone| rules::brakes::stops(zone.len(), zone.common(&asker.gone)));
-        if braked {
-            add(
-                rules::eviction::tainted(known),
-                What::Braked(id),
-                RuleNo::Brakes,
-                true,
-            );
+        let gone = |zone: &crate::bits::Bits<NodeId>| zone.common(&asker.gone);
+        let zones = || cluster.zones.iter();
+        if zones().any(|zone| rules::brakes::stops(zone.len(), gone(zone))) {
+            let at = rules::eviction::tainted(known);
+            self.add(at, What::Braked(id), RuleNo::Brakes, true);
         } else if let Some(deleted) = rules::eviction::deleted(known, rules::eviction::PATIENCE) {
-            let turns = cluster
-                .zones
-                .iter()
-                .map(|zone| rules::brakes::turn(zone.len(), zone.common(&asker.gone)).latest);
+            let turns = zones().map(|zone| rules::brakes::turn(zone.len(), gone(zone)).latest);
             let turn = Span::new(0, turns.max().unwrap_or(0));
-            add(
+            self.add(
                 deleted.after(turn),
                 What::Evicted(id),
                 RuleNo::Eviction,
@@ -137,66 +140,67 @@ pub(super) fn list(asker: &Asker<'_>, fates: &[Fate], entries: &mut Vec<Entry>) 
             );
         }
     }
-    for (id, storage) in world.storages.iter() {
-        if !matches!(storage.kind, StorageKind::Ceph(_)) || !asker.sure.storages[id.index()] {
-            continue;
+
+    fn storage(&mut self, id: StorageId) {
+        let asker = self.asker;
+        let world = &asker.model.world;
+        let storage = &world.storages[id];
+        let serves = |pool: &PoolId| asker.sure.pools[pool.index()];
+        let ceph = matches!(storage.kind, StorageKind::Ceph(_));
+        let Some(still) = asker.after.still(id) else {
+            return;
+        };
+        if !ceph || !asker.sure.storages[id.index()] || !storage.pools.iter().all(serves) {
+            return;
         }
-        let serves = |pool: &crate::ids::PoolId| asker.sure.pools[pool.index()];
-        if let Some(still) = asker.after.still(id)
-            && storage.pools.iter().all(serves)
-        {
-            add(still, What::StillNoMore(id), RuleNo::Ceph, true);
-            let pools = storage.pools.iter().map(|pool| &world.pools[*pool]);
-            let elsewhere = pools.clone().all(|pool| {
-                let left = pool.domains.iter().filter(|domain| {
-                    domain
-                        .hosts
-                        .iter()
-                        .all(|host| asker.sure.hosts[host.index()])
-                });
-                left.count() >= pool.size
-            });
-            if elsewhere {
-                add(
-                    rules::ceph::COPIED_ELSEWHERE,
-                    What::CopiedElsewhere(id),
-                    RuleNo::Ceph,
-                    true,
-                );
+        self.add(still, What::StillNoMore(id), RuleNo::Ceph, true);
+        let runs = |host: &HostId| asker.sure.hosts[host.index()];
+        let elsewhere = storage.pools.iter().all(|pool| {
+            let pool = &world.pools[*pool];
+            let left = pool
+                .domains
+                .iter()
+                .filter(|domain| domain.hosts.iter().all(runs));
+            left.count() >= pool.size
+        });
+        if elsewhere {
+            let at = rules::ceph::COPIED_ELSEWHERE;
+            self.add(at, What::CopiedElsewhere(id), RuleNo::Ceph, true);
+        }
+    }
+
+    fn fates(&mut self, fates: &[Fate]) {
+        let world = &self.asker.model.world;
+        for fate in fates {
+            // The way to something that is away itself is told with it, and so are names.
+            let told = match fate.thing {
+                Thing::Way(id) => fates
+                    .iter()
+                    .any(|other| other.thing == Thing::Workload(id) && other.away == fate.away),
+                Thing::Workload(id) => {
+                    let mut clusters = world.clusters.iter();
+                    clusters.any(|(_, cluster)| cluster.dns == Some(id))
+                }
+                Thing::Storage(_) => fate.verdict == Verdict::Stays,
+                Thing::Dns(_) | Thing::Api(_) | Thing::Addresses(_) | Thing::Link(_) => false,
+            };
+            if !told {
+                self.fate(fate);
             }
         }
     }
-    for fate in fates {
-        // The way to something that is away itself is told with it, and so are names.
-        let told = match fate.thing {
-            Thing::Way(id) => fates
-                .iter()
-                .any(|other| other.thing == Thing::Workload(id) && other.away == fate.away),
-            Thing::Dns(_) => false,
-            Thing::Workload(id) => world
-                .clusters
-                .iter()
-                .any(|(_, cluster)| cluster.dns == Some(id)),
-            Thing::Storage(_) => fate.verdict == Verdict::Stays,
-            Thing::Api(_) | Thing::Addresses(_) | Thing::Link(_) => false,
-        };
-        if !told {
-            of_fate(fate, &mut add);
-        }
-    }
-    entries.sort_by_key(|entry| entry.at);
-}
 
-fn of_fate(fate: &Fate, add: &mut impl FnMut(Span, What, RuleNo, bool)) {
-    let Some(Away { from, until }) = fate.away else {
-        return;
-    };
-    if matches!(fate.verdict, Verdict::Unknown) || fate.cause == Cause::NotThereBefore {
-        return;
-    }
-    let rule = fate.cause.rule();
-    add(from, What::Stops(fate.thing), rule, fate.certain);
-    if let Some(until) = until {
-        add(until, What::Serves(fate.thing), rule, fate.certain);
+    fn fate(&mut self, fate: &Fate) {
+        let Some(Away { from, until }) = fate.away else {
+            return;
+        };
+        if fate.verdict == Verdict::Unknown || fate.cause == Cause::NotThereBefore {
+            return;
+        }
+        let rule = fate.cause.rule();
+        self.add(from, What::Stops(fate.thing), rule, fate.certain);
+        if let Some(until) = until {
+            self.add(until, What::Serves(fate.thing), rule, fate.certain);
+        }
     }
 }
