@@ -209,7 +209,7 @@ mod tests {
             prop_assert_eq!(a.within(&b), one.is_subset(&two));
             let listed: BTreeSet<usize> = a.iter().map(|id| id.index()).collect();
             prop_assert_eq!(&listed, &one);
-            let mut less = a.clone();
+            let mut less = a;
             less.less(&b);
             prop_assert_eq!(less.len(), one.difference(&two).count());
         }

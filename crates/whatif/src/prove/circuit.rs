@@ -67,7 +67,15 @@ impl Builder {
             return self.add(Gate::Constant(false));
         }
         inputs.sort_unstable();
-        let all = sum == wanted;
+        // Weights that share a factor count in it: nodes of one size only have to be counted.
+        let factor = inputs
+            .iter()
+            .fold(0, |all, (_, weight)| common_factor(all, *weight));
+        for (_, weight) in &mut inputs {
+            *weight /= factor;
+        }
+        wanted = wanted.div_ceil(u64::from(factor));
+        let all = sum / u64::from(factor) == wanted;
         let any = inputs
             .iter()
             .all(|(_, weight)| u64::from(*weight) >= wanted);
@@ -136,6 +144,14 @@ impl Builder {
         }
         Circuit::new(fresh.gates, moved[output.index()], elements.len())
     }
+}
+
+/// The greatest factor of both; of nothing and a number: the number.
+const fn common_factor(mut one: u32, mut other: u32) -> u32 {
+    while other > 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 impl Algebra for Builder {
