@@ -61,6 +61,17 @@ fn some_failure(model: &Model, dice: &mut Dice, percent: usize) -> Failure {
     failure
 }
 
+/// Some of the nodes: networks and control planes rather stay.
+fn some_nodes(model: &Model, dice: &mut Dice) -> Failure {
+    let mut failure = model.world.no_failure();
+    for (id, node) in model.world.nodes.iter() {
+        if dice.below(100) < if node.control_plane { 20 } else { 70 } {
+            failure.insert(model.world.element(Element::Node(id)));
+        }
+    }
+    failure
+}
+
 fn targets(model: &Model) -> Vec<Target> {
     let world = &model.world;
     let workloads = world.workloads.ids();
@@ -151,7 +162,12 @@ proptest! {
     #[test]
     fn the_course_ends_as_the_semantics_say(seed: u64, graceful: bool) {
         let model = named(seed);
-        let failure = some_failure(&model, &mut Dice::new(seed ^ 4), 6);
+        let mut dice = Dice::new(seed ^ 4);
+        let failure = if dice.below(2) == 0 {
+            some_nodes(&model, &mut dice)
+        } else {
+            some_failure(&model, &mut dice, 6)
+        };
         let mut scenario = Scenario::new(&model.world);
         scenario.off.copy_from(&failure);
         scenario.graceful = graceful;
