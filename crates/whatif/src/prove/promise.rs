@@ -153,15 +153,19 @@ fn one(model: &Model, input: Input<'_>, promise: &Promise, asker: &mut Asker<'_>
         .collect();
     Proven {
         when,
-        kept: stays
-            .iter()
-            .map(|stay| stay.kept)
-            .max()
-            .unwrap_or(Kept::SaysNothing),
+        kept: overall(&stays),
         stays,
         within,
         because: promise.because.clone(),
     }
+}
+
+/// The worst of them; what says nothing does not count beside what says something.
+fn overall(stays: &[Stay]) -> Kept {
+    let said = stays.iter().map(|stay| stay.kept);
+    said.filter(|kept| *kept != Kept::SaysNothing)
+        .max()
+        .unwrap_or(Kept::SaysNothing)
 }
 
 pub(super) enum Sets {

@@ -10,6 +10,7 @@ use crate::events::Scenario;
 use crate::ids::NodeId;
 use crate::rules::RuleNo;
 use crate::span::Span;
+use crate::world::World;
 
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -157,7 +158,7 @@ impl Report {
             back: scenario.back,
             counts: counts.filter(|counted| counted.count > 0).collect(),
             timeline,
-            assumed: world.assumed.clone(),
+            assumed: assumed(world, scenario, &things),
             things,
         }
     }
@@ -167,6 +168,18 @@ impl Report {
     pub fn thing(&self, name: &str) -> Option<&Line> {
         self.things.iter().find(|line| line.thing == name)
     }
+}
+
+/// What the answer stands on besides the lab file and the rules.
+fn assumed(world: &World, scenario: &Scenario, things: &[Line]) -> Vec<String> {
+    let mut all = world.assumed.clone();
+    if things.iter().any(|line| line.verdict == Verdict::Moves) {
+        all.push("a new pod serves after 1 to 60 s, with its image at hand".to_owned());
+    }
+    if scenario.back.is_some() {
+        all.push("a machine boots in 15 to 300 s, its node is ready 5 to 90 s later".to_owned());
+    }
+    all
 }
 
 fn line(asker: &Asker<'_>, fate: &super::fate::Fate) -> Line {
