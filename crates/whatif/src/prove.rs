@@ -9,7 +9,7 @@ mod sets;
 mod symmetry;
 
 pub use circuit::{Builder, Circuit, Gate, GateId};
-pub use compile::{Target, compile};
+pub use compile::{Target, compile, compile_beside};
 pub use cuts::{Cuts, minimal_cuts};
 pub use promise::{Kept, Proof, Proven, Stay, prove};
 pub use sets::{Bound, Checked, Searched, check_all, check_all_naively};

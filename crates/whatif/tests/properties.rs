@@ -10,7 +10,9 @@ use random::{Dice, lab, model, small};
 use whatif::bits::Bits;
 use whatif::events::Scenario;
 use whatif::ids::{ElementId, WorkloadId};
-use whatif::prove::{Bound, Target, check_all, check_all_naively, compile, minimal_cuts};
+use whatif::prove::{
+    Bound, Target, check_all, check_all_naively, compile, compile_beside, minimal_cuts,
+};
 use whatif::semantics::{Course, Model, Plain, State, evaluate};
 use whatif::timeline::{Asker, Cause, Report, Thing, Verdict};
 use whatif::world::{Element, Failure};
@@ -211,6 +213,26 @@ proptest! {
                     let slow = check_all_naively(&model, course, target, &elements, bound);
                     prop_assert_eq!(fast, slow, "{:?}", target);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_off_in_any_case_is_as_if_it_failed_in_every_set(seed: u64) {
+        let model = named(seed);
+        let elements = few_elements(&model, 7);
+        let (off, rest) = elements.split_at(2);
+        let mut failure = model.world.no_failure();
+        for element in off {
+            failure.insert(*element);
+        }
+        for target in targets(&model) {
+            let whole = compile(&model, Course::SURE, &[target], &elements);
+            let beside = compile_beside(&model, Course::SURE, &[target], rest, &failure);
+            for set in 0..1_u32 << rest.len() {
+                let failed: Vec<bool> = (0..rest.len()).map(|at| set >> at & 1 == 1).collect();
+                let with = [vec![true; off.len()], failed.clone()].concat();
+                prop_assert_eq!(beside.stands(&failed), whole.stands(&with));
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::ids::ElementId;
 use crate::semantics::Algebra;
+use crate::world::Failure;
 
 /// A gate of a circuit, by its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,11 +31,22 @@ pub enum Gate {
 /// Makes circuits: equal gates are made once, and what is constant is computed at once.
 #[derive(Debug, Default)]
 pub struct Builder {
+    /// What has failed in any case.
+    off: Failure,
     gates: Vec<Gate>,
     known: HashMap<Gate, GateId>,
 }
 
 impl Builder {
+    /// These have failed in any case.
+    #[must_use]
+    pub fn beside(off: Failure) -> Self {
+        Self {
+            off,
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, gate: Gate) -> GateId {
         if let Some(id) = self.known.get(&gate) {
             return *id;
@@ -163,6 +175,9 @@ impl Algebra for Builder {
 
     fn stands(&mut self, element: ElementId) -> GateId {
         use crate::ids::Id as _;
+        if self.off.has(element) {
+            return self.add(Gate::Constant(false));
+        }
         self.add(Gate::Stands(
             u32::try_from(element.index()).unwrap_or(u32::MAX),
         ))

@@ -3,6 +3,7 @@
 use super::circuit::{Builder, Circuit, GateId};
 use crate::ids::{ClusterId, ElementId, Id as _, LinkId, StorageId, WorkloadId};
 use crate::semantics::{Algebra, Course, Model, State, evaluate};
+use crate::world::Failure;
 
 /// Something that a promise says must stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +59,19 @@ pub fn compile(
     targets: &[Target],
     elements: &[ElementId],
 ) -> Circuit {
-    let mut builder = Builder::default();
+    compile_beside(model, course, targets, elements, &model.world.no_failure())
+}
+
+/// The same, while others are off.
+#[must_use]
+pub fn compile_beside(
+    model: &Model,
+    course: Course,
+    targets: &[Target],
+    elements: &[ElementId],
+    off: &Failure,
+) -> Circuit {
+    let mut builder = Builder::beside(off.clone());
     let mut state: State<GateId> = State::default();
     evaluate(model, course, &mut builder, &mut state);
     let bits: Vec<GateId> = targets

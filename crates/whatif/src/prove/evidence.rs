@@ -48,8 +48,8 @@ pub(super) fn timed(
     };
     match sets {
         Sets::One(failure) => play(failure, asker),
-        Sets::Hosts(count) => {
-            let hosts = hosts(model);
+        Sets::Hosts(count, off) => {
+            let hosts = hosts(model, off);
             let mut failure = model.world.no_failure();
             let mut left = MOST_TIMED;
             for_each_set(hosts.len(), *count, &mut |set| {
@@ -57,7 +57,7 @@ pub(super) fn timed(
                     return;
                 }
                 left -= 1;
-                failure.clear();
+                failure.copy_from(off);
                 for at in set {
                     failure.insert(hosts[*at]);
                 }

@@ -1,9 +1,9 @@
 //! The promises of a lab.
 
-use model::lab::{Event, Promise};
+use model::lab::{Event, OffAndFails, OneOrMany, Promise};
 use serde::Serialize;
 
-use super::compile::{Target, compile};
+use super::compile::{Target, compile_beside};
 use super::cuts::minimal_cuts;
 use super::evidence::{cuts_in_words, help, timed, why};
 use super::sets::One;
@@ -108,28 +108,35 @@ fn one(model: &Model, input: Input<'_>, promise: &Promise, asker: &mut Asker<'_>
     let within = promise
         .within
         .map(|within| u64::try_from(within.0.as_millis()).unwrap_or(u64::MAX));
+    let named = |what: &OneOrMany| {
+        let mut failure = model.world.no_failure();
+        let mut names = what.all().into_iter();
+        names
+            .try_for_each(|name| model.world.add_named(name, &mut failure))
+            .map(|()| failure)
+            .map_err(|error| error.to_string())
+    };
+    let any = |count: u32| {
+        let hosts = if count == 1 {
+            "host fails"
+        } else {
+            "hosts fail"
+        };
+        format!("any {count} {hosts}")
+    };
     let (when, sets) = match &promise.when {
-        Event::Off(what) => {
-            let names = what.all().join(", ");
-            let mut failure = model.world.no_failure();
-            let found = what
-                .all()
-                .into_iter()
-                .try_for_each(|name| model.world.add_named(name, &mut failure));
-            let sets = found.map_err(|error| error.to_string());
-            (format!("{names} off"), sets.map(|()| Sets::One(failure)))
-        }
-        Event::Fails(count) => {
-            let hosts = if *count == 1 {
-                "host fails"
-            } else {
-                "hosts fail"
-            };
-            (
-                format!("any {count} {hosts}"),
-                Ok(Sets::Hosts(*count as usize)),
-            )
-        }
+        Event::Off(what) => (
+            format!("{} off", what.all().join(", ")),
+            named(what).map(Sets::One),
+        ),
+        Event::Fails(count) => (
+            any(*count),
+            Ok(Sets::Hosts(*count as usize, model.world.no_failure())),
+        ),
+        Event::OffAndFails(OffAndFails { off, fails }) => (
+            format!("{} off and {}", off.all().join(", "), any(*fails)),
+            named(off).map(|off| Sets::Hosts(*fails as usize, off)),
+        ),
     };
     let stays: Vec<Stay> = promise
         .stays
@@ -171,8 +178,8 @@ fn overall(stays: &[Stay]) -> Kept {
 pub(super) enum Sets {
     /// This one.
     One(Failure),
-    /// Any so many hosts.
-    Hosts(usize),
+    /// Any so many hosts, besides what is off.
+    Hosts(usize, Failure),
 }
 
 fn unknown(what: &str, why: String) -> Stay {
@@ -301,22 +308,24 @@ fn smallest(
             let stands = One::new(model, course, targets).stands(failure);
             (1, (!stands).then(|| failure.iter().collect()))
         }
-        Sets::Hosts(count) => {
-            let hosts: Vec<ElementId> = hosts(model);
-            let circuit = compile(model, course, targets, &hosts);
+        Sets::Hosts(count, off) => {
+            let hosts: Vec<ElementId> = hosts(model, off);
+            let circuit = compile_beside(model, course, targets, &hosts, off);
             let cuts = minimal_cuts(&circuit, Some(*count));
             let example = cuts.cuts.first().map(|cut| {
                 let of = cut.iter().flat_map(|part| part.of.iter().take(part.count));
-                of.map(|at| hosts[*at]).collect()
+                off.iter().chain(of.map(|at| hosts[*at])).collect()
             });
             (cuts.sets, example)
         }
     }
 }
 
-pub(super) fn hosts(model: &Model) -> Vec<ElementId> {
+/// All hosts, besides those that are off.
+pub(super) fn hosts(model: &Model, off: &Failure) -> Vec<ElementId> {
     let hosts = model.world.hosts.ids();
     hosts
         .map(|host| model.world.element(Element::Host(host)))
+        .filter(|host| !off.has(*host))
         .collect()
 }
