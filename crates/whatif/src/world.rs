@@ -350,9 +350,9 @@ pub struct Workload {
     pub volumes: Vec<VolumeUse>,
     /// All that it does not work without, itself included.
     pub needs: Bits<WorkloadId>,
-    /// The control plane must be there: it works on the API all the time.
+    /// It finds what it needs by name.
     pub needs_dns: bool,
-    /// Storages that it does not work without, besides its volumes.
+    /// Ways to the internet that it does not work without.
     pub uplinks: Vec<LinkId>,
     /// How long it tolerates a node that is not reachable (rule 3).
     pub patience: Ms,

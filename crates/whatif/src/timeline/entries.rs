@@ -16,8 +16,6 @@ pub enum What {
     ShutDown(ElementId),
     /// It fails.
     Fails(ElementId),
-    /// Another leader is chosen, another one answers at the API's address.
-    HandOver(ClusterId),
     /// Another controller-manager leads.
     Leader(ClusterId),
     /// A node counts as gone.

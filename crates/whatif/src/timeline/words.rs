@@ -255,7 +255,6 @@ pub(super) fn what(model: &Model, entry: &Entry) -> (&'static str, String) {
         What::Cut(element) => ("loses its power", world.called(element)),
         What::ShutDown(element) => ("is shut down", world.called(element)),
         What::Fails(element) => ("fails", world.called(element)),
-        What::HandOver(id) => ("another control plane takes over", cluster(id)),
         What::Leader(id) => ("another controller-manager leads", cluster(id)),
         What::NotReady(node) => ("counts as gone", world.nodes[node].name.clone()),
         What::Braked(id) => ("nothing is evicted, too much is gone", cluster(id)),
