@@ -108,6 +108,13 @@ fn cluster_names(lab: &Lab, cluster: &Name) -> Vec<String> {
     endpoint.into_iter().chain(cluster.sans.clone()).collect()
 }
 
+/// The taints of a node of a lab.
+#[must_use]
+pub fn node_taints(lab: &Lab, node: &Node) -> Vec<Taint> {
+    let mut nodes = lab.nodes_of(&node.cluster);
+    taints(node, nodes.any(|(_, other)| other.role == Role::Worker))
+}
+
 /// The taints of a node: declared, or kubeadm's for control planes where there are workers to do
 /// the work.
 pub(crate) fn taints(node: &Node, has_workers: bool) -> Vec<Taint> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
-use serde::Deserialize;
+use model::quantity::Bytes;
+use serde::{Deserialize, Deserializer};
 
 use crate::component::ComponentKind;
 
@@ -28,6 +29,61 @@ pub struct Known {
     /// Beginnings of versions, each with the day after which nobody mends them, as `2026-03-31`.
     #[serde(default)]
     pub eol: BTreeMap<String, String>,
+    /// What must run so that it serves. Where that is left out, the failure model says "unknown".
+    #[serde(default, deserialize_with = "runs")]
+    pub runs: Option<Runs>,
+}
+
+/// The pods that must run so that something serves.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runs {
+    /// Who looks after them.
+    pub kind: RunsAs,
+    /// How many there are by default. Default: 1, or one on every node.
+    #[serde(default)]
+    pub replicas: Option<u32>,
+    /// Thousandths of a processor thread that each asks for by default.
+    #[serde(default)]
+    pub millicpu: Option<u32>,
+    /// Memory that each asks for by default.
+    #[serde(default)]
+    pub memory: Option<Bytes>,
+    /// They tolerate all taints.
+    #[serde(default)]
+    pub everywhere: bool,
+}
+
+/// Who looks after pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunsAs {
+    /// A `Deployment`.
+    Deployment,
+    /// A `StatefulSet`.
+    Statefulset,
+    /// A `DaemonSet`.
+    Daemonset,
+}
+
+/// Reads `deployment` as well as `{ kind: deployment, replicas: 2 }`.
+fn runs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Runs>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Word(RunsAs),
+        Full(Runs),
+    }
+    Ok(Some(match Written::deserialize(deserializer)? {
+        Written::Full(runs) => runs,
+        Written::Word(kind) => Runs {
+            kind,
+            replicas: None,
+            millicpu: None,
+            memory: None,
+            everywhere: false,
+        },
+    }))
 }
 
 /// Something that one entry gives and another needs.

@@ -16,11 +16,11 @@ mod replica;
 mod settings;
 
 pub use component::{Component, ComponentKind, components};
-pub use derive::{API_PORT, dns_address, pod_mtu};
+pub use derive::{API_PORT, dns_address, node_taints, pod_mtu};
 pub use derived::{Derived, derived};
 pub use expand::{expand, expand_replica};
 pub use image::kubernetes_versions;
-pub use known::{Capability, Known, known, platforms};
+pub use known::{Capability, Known, Runs, RunsAs, known, platforms};
 pub use manifests::documents;
 pub use reach::beyond_reach;
 pub use replica::{Change, Replica, replica};

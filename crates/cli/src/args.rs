@@ -1,6 +1,10 @@
 //! The command line, declared once: parsing, help, completions and manual come from here.
 
+mod failures;
+
 use std::path::{Path, PathBuf};
+
+pub(crate) use failures::WhatifArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
@@ -130,6 +134,22 @@ pub(crate) enum Command {
     /// Switch a host of a replica on again, and start what belongs on it
     #[command(after_help = "Example: steading on gamer --lab labs/volatile-talos/lab.yaml")]
     On(OnArgs),
+    /// Ask what stays, moves, waits or is lost when something goes; changes nothing
+    #[command(after_help = "Examples:\n  \
+        steading whatif labs/volatile-talos --off gamer\n  \
+        steading whatif labs/volatile-talos --off availability=volatile --graceful\n  \
+        steading whatif labs/skaia --fail vantas.ssd --fail link:man-uplink\n  \
+        steading whatif labs/jlh --off everything --then on\n\n\
+        Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
+        model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
+    Whatif(WhatifArgs),
+    /// Check every promise of the lab against all failures that it names
+    #[command(after_help = "Examples:\n  \
+        steading prove labs/volatile-talos/lab.yaml\n  \
+        steading prove labs/jlh/lab.yaml --format json\n\n\
+        Each promise holds, breaks (with the smallest failure that breaks it), or is unknown.\n\
+        Exit code 3 when one does not hold.")]
+    Prove(LabArg),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {

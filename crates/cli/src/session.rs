@@ -163,6 +163,40 @@ fn check_sources(root: PathBuf, sources: Vec<Source>, mut facts: Facts) -> anyho
     })
 }
 
+/// A lab that could be read, whatever else is wrong with it, and the objects of its apps.
+pub(crate) struct Readable {
+    pub(crate) lab: Lab,
+    /// The objects of each app that comes as manifests and could be read.
+    pub(crate) manifests: BTreeMap<String, Vec<serde_json::Value>>,
+}
+
+/// Reads a lab without checking it; `Err` of the inner: what keeps it from being read.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Result<Readable, Checked>> {
+    let LabFolder { root, sources } = store::load(path)?;
+    let Some(lab) = model::read::read(&sources).lab else {
+        return Ok(Err(check(path)?));
+    };
+    let mut all = BTreeMap::new();
+    for (name, app) in &lab.apps {
+        let Some(AppSource::Manifests(folder)) = app.source() else {
+            continue;
+        };
+        let texts = store::files_below(&root, folder).unwrap_or_default();
+        let objects: Option<Vec<_>> = texts
+            .values()
+            .map(|bytes| catalog::documents(std::str::from_utf8(bytes).ok()?).ok())
+            .collect();
+        let objects: Vec<_> = objects.unwrap_or_default().concat();
+        if !objects.is_empty() {
+            all.insert(name.to_string(), objects);
+        }
+    }
+    Ok(Ok(Readable {
+        lab,
+        manifests: all,
+    }))
+}
+
 /// The manifests of all folders that apps name.
 fn manifests(root: &Path, lab: &Lab) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
     let mut files = BTreeMap::new();

@@ -44,7 +44,9 @@ pub use host::{
     GpuVendor, Host, HostAddress, Hours, Hypervisor, Instance, Mac, Management, Nic, Os, Plug,
     PlugKind, Power, Proxmox, Qemu, Release, Service, Site, Size, Speed, UsbDevice,
 };
-pub use keeping::{Accepted, Backup, Bucket, Claims, Event, OneOrMany, Promise, Rhythm, Target};
+pub use keeping::{
+    Accepted, Backup, Bucket, Claims, Event, OffAndFails, OneOrMany, Promise, Rhythm, Target,
+};
 pub use network::{
     Dhcp, Dns, ETHERNET_MTU, Headscale, JoinKey, Network, Overlay, Reservation, Tailscale, Tunnel,
     TunnelKind, Wifi, Wireguard,

@@ -39,11 +39,27 @@ pub(crate) fn run(code: Option<&str>, format: Format) -> anyhow::Result<Exit> {
                 for rule in all {
                     answer(&format!("{}  {}\n", rule.code, rule.title));
                 }
+                for rule in &whatif::rules::RULES {
+                    answer(&format!("{}  {}\n", rule.code, rule.title));
+                }
             }
         }
         return Ok(Exit::Done);
     };
     let wanted = code.to_ascii_uppercase();
+    if let Some(rule) = whatif::rules::RULES.iter().find(|rule| rule.code == wanted) {
+        match format {
+            Format::Json => answer_json(&rule)?,
+            Format::Text => answer(&format!(
+                "{}: {}\n\n{}\n\nSource:\n{}\n",
+                rule.code,
+                rule.title,
+                wrapped(rule.text),
+                wrapped(rule.source)
+            )),
+        }
+        return Ok(Exit::Done);
+    }
     match check::explanations().find(|rule| rule.code == wanted) {
         Some(rule) if format == Format::Json => answer_json(&rule)?,
         Some(rule) => answer(&format!(

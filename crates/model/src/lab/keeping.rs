@@ -38,6 +38,20 @@ pub enum Event {
     Off(#[schemars(example = &"volatile")] OneOrMany),
     /// Any this many hosts fail.
     Fails(#[schemars(example = 1)] u32),
+    /// These are off, as they may be at any time, and any this many of the other hosts fail.
+    OffAndFails(OffAndFails),
+}
+
+/// Something is off, and hosts fail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OffAndFails {
+    /// What is off, as in `off`.
+    #[schemars(example = &"volatile")]
+    pub off: OneOrMany,
+    /// How many of the other hosts fail.
+    #[schemars(example = 1)]
+    pub fails: u32,
 }
 
 /// One text, or a list of texts.

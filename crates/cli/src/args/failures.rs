@@ -1,0 +1,56 @@
+//! Arguments of the commands about failures.
+
+use clap::{Args, ValueEnum};
+use model::duration::Period;
+
+use super::LabArg;
+
+#[derive(Debug, Args)]
+pub(crate) struct WhatifArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// What is switched off: hosts, nodes, sites, storages, volatile, control-plane, everything,
+    /// availability=volatile; several with commas
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) off: Vec<String>,
+    /// What fails: the same, HOST.DISK, link:NETWORK, link:SITE-uplink
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) fail: Vec<String>,
+    /// At which time of the day: hosts with hours are off outside of them
+    #[arg(long, value_name = "HH:MM", value_parser = minute)]
+    pub(crate) at: Option<u16>,
+    /// What is switched off is shut down in order, instead of losing its power
+    #[arg(long)]
+    pub(crate) graceful: bool,
+    /// Nodes that go are marked out-of-service at once, as `steading heal` does with hosts that
+    /// are off for certain
+    #[arg(long)]
+    pub(crate) fenced: bool,
+    /// What happens then: what was switched off comes on again
+    #[arg(long, value_enum)]
+    pub(crate) then: Option<Then>,
+    /// After which time
+    #[arg(long, value_name = "TIME", default_value = "1h", requires = "then")]
+    pub(crate) after: Period,
+    /// Show also what nothing happens to
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// What happens then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Then {
+    /// It is switched on again.
+    On,
+}
+
+/// A minute of the day.
+fn minute(text: &str) -> Result<u16, String> {
+    let wrong = || "write hours and minutes, such as 22:00".to_owned();
+    let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
+    let number = |part: &str| part.parse::<u16>().ok().filter(|_| part.len() == 2);
+    match (number(hours), number(minutes)) {
+        (Some(hours @ 0..=23), Some(minutes @ 0..=59)) => Ok(hours * 60 + minutes),
+        _ => Err(wrong()),
+    }
+}

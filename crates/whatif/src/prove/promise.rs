@@ -1,0 +1,331 @@
+//! The promises of a lab.
+
+use model::lab::{Event, OffAndFails, OneOrMany, Promise};
+use serde::Serialize;
+
+use super::compile::{Target, compile_beside};
+use super::cuts::minimal_cuts;
+use super::evidence::{cuts_in_words, help, timed, why};
+use super::sets::One;
+use crate::ids::{ElementId, WorkloadId};
+use crate::search::Suggestion;
+use crate::semantics::{Course, Model};
+use crate::span::Span;
+use crate::timeline::Asker;
+use crate::world::{Element, Failure, Input, Origin, StorageKind};
+
+/// Whether a promise holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// Under every failure that it names.
+    Holds,
+    /// The lab has nothing that it is about.
+    SaysNothing,
+    /// The model does not know.
+    Unknown,
+    /// There is a failure that breaks it.
+    Breaks,
+}
+
+/// All promises of a lab, with what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Proof {
+    /// The lab.
+    pub lab: String,
+    /// Its promises.
+    pub promises: Vec<Proven>,
+    /// What was assumed where the lab file is silent.
+    pub assumed: Vec<String>,
+}
+
+/// A promise, with what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Proven {
+    /// The failures that it names.
+    pub when: String,
+    /// Each thing that must stay.
+    pub stays: Vec<Stay>,
+    /// How long it may be away, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<u64>,
+    /// Why it matters to the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Whether all of them stay.
+    pub kept: Kept,
+}
+
+/// Something that must stay, with what came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Stay {
+    /// Its word in the promise.
+    pub what: String,
+    /// Whether it stays.
+    pub kept: Kept,
+    /// How many sets of failures were told apart.
+    pub sets: u64,
+    /// The smallest set that breaks it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counterexample: Vec<String>,
+    /// Whether that breaks it for certain; else it depends on where pods are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certain: Option<bool>,
+    /// Why it breaks, or why it is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// The longest time that it is away, as earliest and latest milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub away: Option<Span>,
+    /// The smallest sets of hosts, disks and networks that break it, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<String>,
+    /// Whether all sets were looked at for that; else those of up to three failures.
+    pub all_cuts: bool,
+    /// Small changes that would help against the counterexample.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Suggestion>,
+}
+
+/// Checks all promises of a lab.
+#[must_use]
+pub fn prove(model: &Model, input: Input<'_>) -> Proof {
+    let mut asker = Asker::new(model);
+    let promises = input.lab.promises.iter();
+    Proof {
+        lab: model.world.name.clone(),
+        promises: promises
+            .map(|promise| one(model, input, promise, &mut asker))
+            .collect(),
+        assumed: model.world.assumed.clone(),
+    }
+}
+
+fn one(model: &Model, input: Input<'_>, promise: &Promise, asker: &mut Asker<'_>) -> Proven {
+    let within = promise
+        .within
+        .map(|within| u64::try_from(within.0.as_millis()).unwrap_or(u64::MAX));
+    let named = |what: &OneOrMany| {
+        let mut failure = model.world.no_failure();
+        let mut names = what.all().into_iter();
+        names
+            .try_for_each(|name| model.world.add_named(name, &mut failure))
+            .map(|()| failure)
+            .map_err(|error| error.to_string())
+    };
+    let any = |count: u32| {
+        let hosts = if count == 1 {
+            "host fails"
+        } else {
+            "hosts fail"
+        };
+        format!("any {count} {hosts}")
+    };
+    let (when, sets) = match &promise.when {
+        Event::Off(what) => (
+            format!("{} off", what.all().join(", ")),
+            named(what).map(Sets::One),
+        ),
+        Event::Fails(count) => (
+            any(*count),
+            Ok(Sets::Hosts(*count as usize, model.world.no_failure())),
+        ),
+        Event::OffAndFails(OffAndFails { off, fails }) => (
+            format!("{} off and {}", off.all().join(", "), any(*fails)),
+            named(off).map(|off| Sets::Hosts(*fails as usize, off)),
+        ),
+    };
+    let stays: Vec<Stay> = promise
+        .stays
+        .iter()
+        .map(|what| match (&sets, targets(model, what)) {
+            (Err(why), _) => unknown(what, why.clone()),
+            (Ok(_), Err(why)) => unknown(what, why),
+            (Ok(_), Ok(targets)) if targets.is_empty() => Stay {
+                kept: Kept::SaysNothing,
+                why: vec![format!("the lab has no {what}")],
+                ..unknown(what, String::new())
+            },
+            (Ok(sets), Ok(targets)) => {
+                let mut stay = stay(model, what, &targets, sets, within, asker);
+                if stay.kept == Kept::Breaks {
+                    stay.suggestions = help(model, input, &targets, &stay.counterexample);
+                }
+                stay
+            }
+        })
+        .collect();
+    Proven {
+        when,
+        kept: overall(&stays),
+        stays,
+        within,
+        because: promise.because.clone(),
+    }
+}
+
+/// The worst of them; what says nothing does not count beside what says something.
+fn overall(stays: &[Stay]) -> Kept {
+    let said = stays.iter().map(|stay| stay.kept);
+    said.filter(|kept| *kept != Kept::SaysNothing)
+        .max()
+        .unwrap_or(Kept::SaysNothing)
+}
+
+pub(super) enum Sets {
+    /// This one.
+    One(Failure),
+    /// Any so many hosts, besides what is off.
+    Hosts(usize, Failure),
+}
+
+fn unknown(what: &str, why: String) -> Stay {
+    Stay {
+        what: what.to_owned(),
+        kept: Kept::Unknown,
+        sets: 0,
+        counterexample: Vec::new(),
+        certain: None,
+        why: vec![why],
+        away: None,
+        cuts: Vec::new(),
+        all_cuts: true,
+        suggestions: Vec::new(),
+    }
+}
+
+/// What a word of a promise is about.
+fn targets(model: &Model, word: &str) -> Result<Vec<Target>, String> {
+    let world = &model.world;
+    let workloads = |wanted: &dyn Fn(WorkloadId) -> bool| -> Vec<WorkloadId> {
+        world.workloads.ids().filter(|id| wanted(*id)).collect()
+    };
+    let reached = |all: Vec<WorkloadId>| all.into_iter().map(Target::Reached).collect();
+    let is_app = |id: WorkloadId| world.workloads[id].origin == Origin::App;
+    Ok(match word {
+        "api" => world.clusters.ids().map(Target::Api).collect(),
+        "ingress" => reached(workloads(&|id| world.workloads[id].ingress)),
+        "apps" => reached(workloads(&|id| is_app(id) && world.workloads[id].several)),
+        "running-apps" => {
+            let all = workloads(&|id| is_app(id));
+            all.into_iter().map(Target::GoesOn).collect()
+        }
+        "dns" => {
+            let inside = world.clusters.iter().filter_map(|(_, cluster)| cluster.dns);
+            let outside = world.links.iter().filter(|(_, link)| link.dns.is_some());
+            let inside = inside.map(Target::Served);
+            inside
+                .chain(outside.map(|(id, _)| Target::Names(id)))
+                .collect()
+        }
+        "storage" => {
+            let own = world
+                .storages
+                .iter()
+                .filter(|(_, storage)| !matches!(storage.kind, StorageKind::Object(_)));
+            own.map(|(id, _)| Target::Storage(id)).collect()
+        }
+        "vpn" => {
+            let overlays = world.links.iter().filter(|(_, link)| link.overlay);
+            let servers = workloads(&|id| world.workloads[id].vpn);
+            let servers = servers.into_iter().map(Target::Reached);
+            overlays
+                .map(|(id, _)| Target::Link(id))
+                .chain(servers)
+                .collect()
+        }
+        name => vec![named(model, name)?],
+    })
+}
+
+fn named(model: &Model, name: &str) -> Result<Target, String> {
+    let world = &model.world;
+    let workload = world.workloads.iter().find(|(_, one)| one.name == name);
+    let storage = || world.storages.iter().find(|(_, one)| one.name == name);
+    let cluster = || world.clusters.iter().find(|(_, one)| one.name == name);
+    let link = || world.links.iter().find(|(_, one)| one.name == name);
+    workload
+        .map(|(id, _)| Target::Reached(id))
+        .or_else(|| storage().map(|(id, _)| Target::Storage(id)))
+        .or_else(|| cluster().map(|(id, _)| Target::Api(id)))
+        .or_else(|| link().map(|(id, _)| Target::Link(id)))
+        .ok_or_else(|| format!("nothing that runs in the lab is called {name}"))
+}
+
+fn stay(
+    model: &Model,
+    what: &str,
+    targets: &[Target],
+    sets: &Sets,
+    within: Option<u64>,
+    asker: &mut Asker<'_>,
+) -> Stay {
+    let mut stay = Stay {
+        kept: Kept::Holds,
+        why: Vec::new(),
+        ..unknown(what, String::new())
+    };
+    let (sets_checked, sure) = smallest(model, targets, sets, Course::SURE);
+    stay.sets = sets_checked;
+    if let Some(unsure) = sure {
+        let broken = smallest(model, targets, sets, Course::UNLESS_UNKNOWN).1;
+        stay.kept = if broken.is_some() {
+            Kept::Breaks
+        } else {
+            Kept::Unknown
+        };
+        let example = broken.unwrap_or(unsure);
+        stay.counterexample = example
+            .iter()
+            .map(|element| model.world.called(*element))
+            .collect();
+        if stay.kept == Kept::Breaks {
+            let lucky = One::new(model, Course::POSSIBLE, targets).stands(example.iter().copied());
+            stay.certain = Some(!lucky);
+        }
+        stay.why = why(model, targets, &example, asker);
+    } else {
+        timed(model, targets, sets, within, asker, &mut stay);
+    }
+    let (cuts, all) = cuts_in_words(model, targets);
+    stay.cuts = cuts;
+    stay.all_cuts = all;
+    stay
+}
+
+/// The smallest set that breaks one of the targets, and how many were told apart.
+fn smallest(
+    model: &Model,
+    targets: &[Target],
+    sets: &Sets,
+    course: Course,
+) -> (u64, Option<Vec<ElementId>>) {
+    match sets {
+        Sets::One(failure) => {
+            let stands = One::new(model, course, targets).stands(failure);
+            (1, (!stands).then(|| failure.iter().collect()))
+        }
+        Sets::Hosts(count, off) => {
+            let hosts: Vec<ElementId> = hosts(model, off);
+            let circuit = compile_beside(model, course, targets, &hosts, off);
+            let cuts = minimal_cuts(&circuit, Some(*count));
+            let example = cuts.cuts.first().map(|cut| {
+                let of = cut.iter().flat_map(|part| part.of.iter().take(part.count));
+                off.iter().chain(of.map(|at| hosts[*at])).collect()
+            });
+            (cuts.sets, example)
+        }
+    }
+}
+
+/// All hosts, besides those that are off.
+pub(super) fn hosts(model: &Model, off: &Failure) -> Vec<ElementId> {
+    let hosts = model.world.hosts.ids();
+    hosts
+        .map(|host| model.world.element(Element::Host(host)))
+        .filter(|host| !off.has(*host))
+        .collect()
+}

@@ -1,0 +1,35 @@
+//! Rule 7: volumes that one node has at a time.
+
+use super::Rule;
+use crate::span::{Ms, Span, s};
+use crate::world::Attach;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    code: "W007",
+    title: "a volume of one node does not leave a node that lost power",
+    text: "A pod that is Terminating on a dead node keeps its volume. The new pod waits (Multi-Attach) \
+           until the old one's object is gone; only then do the 6 min run after which the volume is \
+           detached by force. A node that is marked out-of-service lets go at once. Volumes on a \
+           node's own disk never move.",
+    source: "Kubernetes pkg/controller/volume/attachdetach (util.go IsPodTerminated, \
+             maxWaitForUnmountDuration); longhorn/longhorn-manager#1395",
+};
+
+/// How long a volume is waited for before it is taken away by force.
+pub const BY_FORCE: Ms = s(360);
+
+/// When a volume can be attached elsewhere after its pod's object is gone: at once if the node let
+/// go in order, at the latest when it is taken by force.
+pub const LET_GO: Span = Span::new(0, BY_FORCE);
+
+/// Whether a volume can follow a pod. `fenced`: its node is marked out-of-service; `ended`: its
+/// pod ended in order.
+#[must_use]
+pub const fn follows(attach: Attach, fenced: bool, ended: bool) -> bool {
+    match attach {
+        Attach::Anywhere => true,
+        Attach::OneNode => fenced || ended,
+        Attach::Pinned => false,
+    }
+}

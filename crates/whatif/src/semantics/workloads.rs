@@ -1,0 +1,209 @@
+//! What runs in pods: where it was, elsewhere, with what it needs, and the way to it.
+
+use model::lab::Apart;
+
+use super::{Algebra, Course, Run};
+use crate::bits::Bits;
+use crate::ids::{Id as _, NodeId, WorkloadId};
+use crate::rules;
+use crate::world::{Controller, Way, Workload};
+
+impl<A: Algebra> Run<'_, A> {
+    pub(super) fn workloads(&mut self) {
+        self.state.pods.clear();
+        self.state.left.clear();
+        self.state.own.clear();
+        for (id, workload) in self.world.workloads.iter() {
+            let left = self.left(id, workload);
+            let moved = self.moved(id, workload);
+            let runs = match moved {
+                Some(moved) => self.algebra.either(left, moved),
+                None => left,
+            };
+            let rest = self.stands_on(workload);
+            self.state.pods.push(left);
+            let left = self.algebra.both(left, rest);
+            let own = self.algebra.both(runs, rest);
+            self.state.left.push(left);
+            self.state.own.push(own);
+        }
+    }
+
+    /// Its volumes, its uplinks, and whether it is known at all.
+    fn stands_on(&mut self, workload: &Workload) -> A::Bit {
+        let mut bit = if workload.unknown.is_empty() {
+            self.algebra.constant(true)
+        } else {
+            self.unknown()
+        };
+        for volume in &workload.volumes {
+            bit = self
+                .algebra
+                .both(bit, self.state.pools[volume.pool.index()]);
+        }
+        for link in &workload.uplinks {
+            bit = self.algebra.both(bit, self.state.links[link.index()]);
+        }
+        bit
+    }
+
+    /// A pod of it is left where it was.
+    fn left(&mut self, id: WorkloadId, workload: &Workload) -> A::Bit {
+        if !workload.at.is_empty() {
+            self.state.pile.clear();
+            for node in &workload.at {
+                self.state.pile.push(self.state.nodes[node.index()]);
+            }
+            return self.algebra.at_least(1, &self.state.pile);
+        }
+        let model = self.model;
+        let (holds, untold) = (&model.rooms[id].holds, &model.rooms[id].untold);
+        // What runs now had room somewhere, told or not.
+        let untold = (!untold.is_empty()).then_some(untold);
+        let count = holds.len() + untold.map_or(0, Bits::len);
+        let replicas = workload.replicas;
+        if count == 0 || replicas == 0 {
+            return self.algebra.constant(false);
+        }
+        if self.course.lucky || workload.controller == Controller::DaemonSet {
+            return self.among_two(1, holds, untold);
+        }
+        match workload.apart {
+            None => self.among_two(count, holds, untold),
+            Some(Apart::Node) => self.among_two(count - replicas.min(count) + 1, holds, untold),
+            Some(Apart::Host | Apart::Site) => self.domains(id, replicas),
+        }
+    }
+
+    fn among_two(
+        &mut self,
+        wanted: usize,
+        one: &Bits<NodeId>,
+        other: Option<&Bits<NodeId>>,
+    ) -> A::Bit {
+        let Some(other) = other else {
+            return self.among(wanted, one);
+        };
+        self.state.pile.clear();
+        for node in one.iter().chain(other) {
+            self.state.pile.push(self.state.nodes[node.index()]);
+        }
+        self.algebra.at_least(wanted, &self.state.pile)
+    }
+
+    /// Pods that share no host or site: so many of those must be whole that one of them has one.
+    fn domains(&mut self, id: WorkloadId, replicas: usize) -> A::Bit {
+        let domains = &self.model.rooms[id].domains;
+        self.state.second.clear();
+        for domain in domains {
+            let whole = self.among(domain.len(), domain);
+            self.state.second.push(whole);
+        }
+        let wanted = domains.len() - replicas.min(domains.len()) + 1;
+        self.algebra.at_least(wanted, &self.state.second)
+    }
+
+    /// A pod of it is made anew elsewhere; `None` where that never happens.
+    fn moved(&mut self, id: WorkloadId, workload: &Workload) -> Option<A::Bit> {
+        let Course {
+            fenced,
+            ended,
+            lucky,
+            ..
+        } = self.course;
+        let cluster = &self.world.clusters[workload.cluster];
+        let ended = ended && cluster.shutdown > 0;
+        let replaced = rules::controllers::replaces(workload.controller, fenced, ended);
+        let follows =
+            |volume: &crate::world::VolumeUse| rules::attach::follows(volume.attach, fenced, ended);
+        let evicted = workload.patience != u64::MAX || fenced || ended;
+        if !replaced || !evicted || workload.replicas == 0 || !workload.volumes.iter().all(follows)
+        {
+            return None;
+        }
+        let mut bit = self.state.control[workload.cluster.index()];
+        if !ended && !fenced && !lucky {
+            for zone in cluster
+                .zones
+                .iter()
+                .filter(|zone| zone.meets(&workload.nodes))
+            {
+                let enough = self.among(rules::brakes::must_be_there(zone.len()), zone);
+                bit = self.algebra.both(bit, enough);
+            }
+        }
+        let placed = self.placed(id);
+        Some(self.algebra.both(bit, placed))
+    }
+
+    fn placed(&mut self, id: WorkloadId) -> A::Bit {
+        let model = self.model;
+        let room = &model.rooms[id];
+        if room.plain || self.course.lucky {
+            let untold = (self.course.benefit && !room.untold.is_empty()).then_some(&room.untold);
+            return self.among_two(1, &room.holds, untold);
+        }
+        self.state.weighed.clear();
+        for (node, weight) in &room.weights {
+            self.state
+                .weighed
+                .push((self.state.nodes[node.index()], *weight));
+        }
+        if self.course.benefit {
+            for node in &room.untold {
+                self.state
+                    .weighed
+                    .push((self.state.nodes[node.index()], room.threshold));
+            }
+        }
+        self.algebra.weighs(room.threshold, &self.state.weighed)
+    }
+
+    pub(super) fn needs(&mut self) {
+        self.state.served.clear();
+        self.state.goes_on.clear();
+        for (id, workload) in self.world.workloads.iter() {
+            let mut served = self.state.own[id.index()];
+            let mut goes_on = self.state.left[id.index()];
+            for needed in workload.needs.iter().filter(|needed| *needed != id) {
+                served = self.algebra.both(served, self.state.own[needed.index()]);
+                goes_on = self.algebra.both(goes_on, self.state.left[needed.index()]);
+            }
+            let dns = self.world.clusters[workload.cluster].dns;
+            if let Some(dns) = dns.filter(|dns| workload.needs_dns && *dns != id) {
+                served = self.algebra.both(served, self.state.own[dns.index()]);
+                goes_on = self.algebra.both(goes_on, self.state.left[dns.index()]);
+            }
+            self.state.served.push(served);
+            self.state.goes_on.push(goes_on);
+        }
+    }
+
+    pub(super) fn ways(&mut self) {
+        self.state.reached.clear();
+        for (id, workload) in self.world.workloads.iter() {
+            let served = self.state.served[id.index()];
+            let way = self.way(workload);
+            let reached = self.algebra.both(served, way);
+            self.state.reached.push(reached);
+        }
+    }
+
+    fn way(&mut self, workload: &Workload) -> A::Bit {
+        match &workload.way {
+            None | Some(Way::Forward) => self.algebra.constant(true),
+            Some(Way::Balanced { .. }) => self.state.balanced[workload.cluster.index()],
+            Some(Way::Through(by)) => {
+                let door = self.state.served[by.index()];
+                let by = &self.world.workloads[*by];
+                match &by.way {
+                    Some(Way::Balanced { .. }) => self
+                        .algebra
+                        .both(door, self.state.balanced[by.cluster.index()]),
+                    None | Some(Way::Forward | Way::Through(_) | Way::Unknown(_)) => door,
+                }
+            }
+            Some(Way::Unknown(_)) => self.unknown(),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Fates of what many things stand on: APIs, addresses, storages, networks.
+
+use super::course::{Asker, stopped};
+use super::fate::{Away, Cause, Fate, Thing, Verdict};
+use crate::ids::{ClusterId, Id as _, LinkId, PoolId, StorageId};
+use crate::rules;
+use crate::span::Span;
+use crate::world::{BalancerKind, Endpoint, StorageKind};
+
+impl Asker<'_> {
+    pub(super) fn api(&self, id: ClusterId) -> Fate {
+        let thing = Thing::Api(id);
+        let at = id.index();
+        let cluster = &self.model.world.clusters[id];
+        if !self.before.api[at] {
+            return stopped(thing, Verdict::Down, Cause::NotThereBefore);
+        }
+        if !self.possible.quorum[at] {
+            return stopped(thing, Verdict::Down, Cause::Quorum(id));
+        }
+        if !self.sure.api[at] {
+            let certain = !self.possible.api[at];
+            return Fate {
+                certain,
+                ..stopped(thing, Verdict::Down, Cause::Endpoint(id))
+            };
+        }
+        if !cluster
+            .control_planes
+            .iter()
+            .any(|node| self.gone.has(*node))
+        {
+            return Fate::untouched(thing);
+        }
+        let elected = rules::etcd::ELECTION;
+        let until = match &cluster.endpoint {
+            Endpoint::Vip(_) if self.scenario.in_order() => elected.both(rules::vip::HANDED_OVER),
+            Endpoint::Vip(taken_over) => elected.either(*taken_over),
+            Endpoint::Node(_) | Endpoint::Name(_) | Endpoint::Outside => elected,
+        };
+        Fate {
+            certain: false,
+            away: Some(Away {
+                from: Span::NOW,
+                until: Some(until),
+            }),
+            cause: Cause::HandedOver(id),
+            ..Fate::untouched(thing)
+        }
+    }
+
+    pub(super) fn addresses(&self, id: ClusterId) -> Fate {
+        let thing = Thing::Addresses(id);
+        let at = id.index();
+        let Some(balancer) = &self.model.world.clusters[id].balancer else {
+            return stopped(thing, Verdict::Unknown, Cause::NotKnown);
+        };
+        if !self.sure.balanced[at] {
+            if self.unless.balanced[at] {
+                return stopped(thing, Verdict::Unknown, Cause::NotKnown);
+            }
+            return Fate {
+                certain: !self.possible.balanced[at],
+                ..stopped(thing, Verdict::Down, Cause::NobodyAnswers(id))
+            };
+        }
+        if !balancer.speakers.meets(&self.gone) {
+            return Fate::untouched(thing);
+        }
+        let until = match &balancer.kind {
+            _ if self.scenario.in_order() && self.model.world.clusters[id].shutdown > 0 => {
+                rules::vip::HANDED_OVER
+            }
+            BalancerKind::Memberlist => rules::balancer::noticed(balancer.speakers.len()),
+            BalancerKind::Leases => rules::balancer::LEASE,
+            BalancerKind::Routes(_) => rules::balancer::HOLD,
+            BalancerKind::EveryNode | BalancerKind::Unknown(_) => {
+                return Fate::untouched(thing);
+            }
+        };
+        Fate {
+            certain: false,
+            away: Some(Away {
+                from: Span::NOW,
+                until: Some(until),
+            }),
+            cause: Cause::Announced(id),
+            ..Fate::untouched(thing)
+        }
+    }
+
+    pub(super) fn storage(&self, id: StorageId) -> Fate {
+        let pools = &self.model.world.storages[id].pools;
+        let whole = self.whole(id);
+        let fates = pools.iter().map(|pool| self.pool(*pool));
+        fates.fold(whole, |worst, fate| worst.and(fate, fate.cause))
+    }
+
+    /// A storage, its pools aside.
+    fn whole(&self, id: StorageId) -> Fate {
+        let thing = Thing::Storage(id);
+        let at = id.index();
+        if !self.sure.storages[at] {
+            if self.unless.storages[at] {
+                return stopped(thing, Verdict::Unknown, Cause::NotKnown);
+            }
+            if self.after.storage_lost(id) {
+                let pool = self.model.world.storages[id].pools.first();
+                if let Some(pool) = pool {
+                    return stopped(thing, Verdict::Lost, Cause::CopiesLost(*pool));
+                }
+            }
+            return Fate {
+                certain: !self.possible.storages[at],
+                ..stopped(thing, Verdict::Down, Cause::StorageGone(id))
+            };
+        }
+        let StorageKind::Ceph(_) = &self.model.world.storages[id].kind else {
+            return Fate::untouched(thing);
+        };
+        match self.after.still(id) {
+            None => Fate::untouched(thing),
+            Some(until) => Fate {
+                away: Some(Away {
+                    from: Span::NOW,
+                    until: Some(until),
+                }),
+                cause: Cause::Still(id),
+                ..Fate::untouched(thing)
+            },
+        }
+    }
+
+    /// A pool, with the storage that it is of.
+    pub(super) fn pool(&self, id: PoolId) -> Fate {
+        let pool = &self.model.world.pools[id];
+        let thing = Thing::Storage(pool.storage);
+        let whole = self.whole(pool.storage);
+        if self.sure.pools[id.index()] || whole.verdict > Verdict::Stays {
+            return whole;
+        }
+        if self.unless.pools[id.index()] {
+            return stopped(thing, Verdict::Unknown, Cause::NotKnown);
+        }
+        if self.after.pool_lost(id) {
+            return stopped(thing, Verdict::Lost, Cause::CopiesLost(id));
+        }
+        Fate {
+            certain: !self.possible.pools[id.index()],
+            ..stopped(thing, Verdict::Down, Cause::Copies(id))
+        }
+    }
+
+    pub(super) fn link(&self, id: LinkId) -> Fate {
+        let thing = Thing::Link(id);
+        if self.sure.links[id.index()] {
+            Fate::untouched(thing)
+        } else {
+            stopped(thing, Verdict::Down, Cause::LinkGone(id))
+        }
+    }
+}

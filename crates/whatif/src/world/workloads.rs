@@ -1,0 +1,443 @@
+//! What runs in the pods of a lab: apps, components, and what distributions bring along.
+
+use std::collections::BTreeMap;
+
+use catalog::{Runs, RunsAs, known};
+use model::lab::{App, AppSource, Component, Distribution, Expose, Lab, Target, Volume};
+use model::name::Name;
+
+use super::names::Index;
+use super::{
+    Ask, Attach, Controller, Input, Origin, StorageKind, VolumeUse, Way, Workload, World, manifests,
+};
+use crate::bits::Bits;
+use crate::ids::{ClusterId, Id as _, NodeId, PoolId, WorkloadId};
+use crate::place::eligible::{self, Wish};
+use crate::rules;
+use crate::span::Ms;
+
+impl World {
+    pub(super) fn add_workloads(&mut self, input: Input<'_>, index: &mut Index) {
+        let lab = input.lab;
+        let mut needs: Vec<Vec<Name>> = Vec::new();
+        self.add_cluster_dns(lab, &mut needs);
+        for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
+            if let Some(workload) = self.component(lab, name, component, index) {
+                index
+                    .workloads
+                    .insert(name.clone(), self.workloads.push(workload));
+                needs.push(Vec::new());
+            }
+        }
+        let mut apps: Vec<(WorkloadId, &App)> = Vec::new();
+        for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
+            if let Some(workload) = self.app(input, name, app, index) {
+                let id = self.workloads.push(workload);
+                index.workloads.entry(name.clone()).or_insert(id);
+                needs.push(app.needs.clone());
+                apps.push((id, app));
+            }
+        }
+        for (id, app) in apps {
+            self.workloads[id].way = self.way(id, app, index);
+        }
+        self.close_needs(&needs, index);
+    }
+
+    /// The DNS that a distribution brings: `CoreDNS`, twice; k3s has one. With kubeadm Steading
+    /// brings it, as a component that need not be named.
+    fn add_cluster_dns(&mut self, lab: &Lab, needs: &mut Vec<Vec<Name>>) {
+        for (at, (name, cluster)) in lab.clusters.iter().enumerate() {
+            let replicas = match cluster.distribution {
+                Distribution::Talos(_) | Distribution::Nixos(_) => 2,
+                Distribution::Kubeadm(_) if names_dns(lab, name) => continue,
+                Distribution::Kubeadm(_) => 2,
+                Distribution::K3s(_) | Distribution::Kairos(_) | Distribution::K3os(_) => 1,
+            };
+            let id = ClusterId::at(at);
+            let wish = Wish {
+                tolerates_control_planes: true,
+                ..Wish::default()
+            };
+            let mut workload = self.blank("coredns", Origin::System, id);
+            workload.nodes = eligible::nodes(lab, self, name, &wish);
+            workload.replicas = replicas;
+            // The requests of its upstream manifest.
+            workload.asks = Ask {
+                millicpu: 100,
+                memory: 70 << 20,
+            };
+            workload.priority = rules::scheduler::CRITICAL;
+            workload.several = true;
+            let workload = self.workloads.push(workload);
+            self.clusters[id].dns = Some(workload);
+            needs.push(Vec::new());
+        }
+    }
+
+    fn blank(&self, name: &str, origin: Origin, cluster: ClusterId) -> Workload {
+        Workload {
+            name: name.to_owned(),
+            origin,
+            cluster,
+            controller: Controller::Deployment,
+            replicas: 1,
+            asks: Ask::default(),
+            priority: 0,
+            nodes: Bits::none(self.nodes.len()),
+            at: Vec::new(),
+            apart: None,
+            ports: Vec::new(),
+            volumes: Vec::new(),
+            needs: Bits::default(),
+            needs_dns: false,
+            uplinks: Vec::new(),
+            patience: rules::eviction::PATIENCE,
+            several: false,
+            way: None,
+            ingress: false,
+            vpn: false,
+            unknown: Vec::new(),
+        }
+    }
+
+    fn component(
+        &mut self,
+        lab: &Lab,
+        name: &Name,
+        component: &Component,
+        index: &Index,
+    ) -> Option<Workload> {
+        let (cluster_name, _) = lab.cluster_or_only(component.cluster.as_ref())?;
+        let cluster = index.clusters.get(cluster_name).copied()?;
+        let mut workload = self.blank(name.as_str(), Origin::Component, cluster);
+        let entry = component.entry(name);
+        let known = known().get(entry.as_str());
+        let mut wish = Wish::default();
+        match known.and_then(|known| known.runs.clone()) {
+            Some(runs) => take(&runs, &mut workload, &mut wish),
+            None => workload
+                .unknown
+                .push(format!("the catalog does not tell how {entry} runs")),
+        }
+        if let Some(requests) = &component.requests {
+            workload.asks = asks(requests);
+        }
+        let replicas = component
+            .settings
+            .get("replicas")
+            .and_then(serde_json::Value::as_u64);
+        if let Some(replicas) = replicas {
+            workload.replicas = usize::try_from(replicas).unwrap_or(1);
+        }
+        let provides = |capability| known.is_some_and(|known| known.provides.contains(&capability));
+        workload.ingress = provides(catalog::Capability::Ingress);
+        workload.several = workload.volumes.is_empty();
+        if workload.ingress {
+            workload.way = Some(Way::Balanced { keep_source: false });
+        }
+        if provides(catalog::Capability::Tunnel) {
+            workload.uplinks = self.uplinks_of(cluster);
+        }
+        if entry.as_str() == "coredns" {
+            self.clusters[cluster].dns = Some(WorkloadId::at(self.workloads.len()));
+        }
+        workload.nodes = eligible::nodes(lab, self, cluster_name, &wish);
+        if workload.controller == Controller::DaemonSet {
+            workload.replicas = workload.nodes.len();
+        }
+        Some(workload)
+    }
+
+    /// The ways to the internet of the sites that a cluster's nodes stand at, if there is one way
+    /// for all of them; where it spans sites, a node without its uplink counts as gone anyway.
+    pub(super) fn uplinks_of(&self, cluster: ClusterId) -> Vec<crate::ids::LinkId> {
+        let mut all: Vec<_> = self.clusters[cluster]
+            .nodes
+            .iter()
+            .filter_map(|node| self.hosts[self.nodes[node].host].site)
+            .filter_map(|site| self.sites[site].uplink)
+            .collect();
+        all.sort();
+        all.dedup();
+        if all.len() > 1 { Vec::new() } else { all }
+    }
+
+    fn app(&mut self, input: Input<'_>, name: &Name, app: &App, index: &Index) -> Option<Workload> {
+        let lab = input.lab;
+        let (cluster_name, _) = lab.cluster_or_only(app.cluster.as_ref())?;
+        let cluster = index.clusters.get(cluster_name).copied()?;
+        let mut workload = self.blank(name.as_str(), Origin::App, cluster);
+        let mut wish = Wish::default();
+        match app.source() {
+            Some(AppSource::Manifests(folder)) => {
+                let objects = input.manifests.get(name.as_str());
+                match objects.map(|objects| manifests::apply(objects, &mut workload, &mut wish)) {
+                    Some(Ok(())) => {}
+                    Some(Err(why)) => workload.unknown.push(format!("{folder}: {why}")),
+                    None => workload
+                        .unknown
+                        .push(format!("the manifests in {folder} were not read")),
+                }
+            }
+            Some(AppSource::Catalog(entry)) => {
+                match known()
+                    .get(entry.as_str())
+                    .and_then(|known| known.runs.clone())
+                {
+                    Some(runs) => take(&runs, &mut workload, &mut wish),
+                    None if catalog::components().contains_key(entry.as_str()) => {}
+                    None => workload
+                        .unknown
+                        .push(format!("the catalog does not tell how {entry} runs")),
+                }
+                workload.vpn = entry.as_str() == "wireguard";
+            }
+            Some(AppSource::Chart(chart)) => {
+                // What a chart makes is known only when it is rendered; what the lab file says
+                // of the app stands for it where it says enough.
+                if app.replicas.is_none() || app.stateless.is_none() && app.volumes.is_empty() {
+                    workload.unknown.push(format!(
+                        "the chart {} is not read: say replicas, and stateless or volumes",
+                        chart.name
+                    ));
+                }
+            }
+            None => workload
+                .unknown
+                .push("the lab file does not tell what it is made of".to_owned()),
+        }
+        let settings = app
+            .settings
+            .get("replicas")
+            .and_then(serde_json::Value::as_u64);
+        if let Some(replicas) = settings {
+            workload.replicas = usize::try_from(replicas).unwrap_or(1);
+        }
+        if let Some(replicas) = app.replicas {
+            workload.replicas = replicas as usize;
+        }
+        if let Some(requests) = &app.requests {
+            workload.asks = asks(requests);
+        }
+        wish.take(app);
+        if let Some(apart) = app.placement.as_ref().and_then(|placement| placement.apart) {
+            workload.apart = Some(apart);
+        }
+        self.volumes(lab, name, app, &mut workload, &mut wish, index);
+        let keeps_nothing = workload
+            .volumes
+            .iter()
+            .all(|one| one.attach == Attach::Anywhere);
+        workload.several = app
+            .stateless
+            .unwrap_or(workload.volumes.is_empty() || keeps_nothing && workload.replicas > 1);
+        workload.nodes = eligible::nodes(lab, self, cluster_name, &wish);
+        workload.needs_dns = !app.needs.is_empty();
+        if workload.nodes.is_empty() && workload.unknown.is_empty() {
+            self.assume(format!("{name}: no node of the lab takes its pods"));
+        }
+        Some(workload)
+    }
+
+    fn volumes(
+        &mut self,
+        lab: &Lab,
+        app_name: &Name,
+        app: &App,
+        workload: &mut Workload,
+        wish: &mut Wish,
+        index: &Index,
+    ) {
+        for (name, volume) in &app.volumes {
+            if let Some(node) = &volume.on {
+                wish.nodes = Some(vec![node.clone()]);
+            }
+            let Some(pool) = self.pool_of(volume, index) else {
+                workload
+                    .unknown
+                    .push(format!("no storage class fits its volume {name}"));
+                continue;
+            };
+            let storage = &self.storages[self.pools[pool].storage];
+            let one_host = match &storage.kind {
+                StorageKind::Zfs { host, .. } => Some(*host),
+                _ => None,
+            };
+            let attach = match &storage.kind {
+                StorageKind::Local | StorageKind::Zfs { .. } => Attach::Pinned,
+                StorageKind::Ceph(_) if volume.shared => Attach::Anywhere,
+                StorageKind::Ceph(_) if self.is_file(lab, pool) => Attach::Anywhere,
+                StorageKind::Ceph(_) => Attach::OneNode,
+                StorageKind::Nfs { .. } | StorageKind::Object(_) | StorageKind::Unknown(_) => {
+                    Attach::Anywhere
+                }
+            };
+            if let Some(host) = one_host {
+                let on = self
+                    .nodes_on(host)
+                    .map(|node| self.nodes[node].name.clone());
+                let on: Vec<Name> = on.filter_map(|name| name.parse().ok()).collect();
+                wish.nodes = Some(on);
+            }
+            workload.volumes.push(VolumeUse {
+                name: name.to_string(),
+                pool,
+                attach,
+                backup: backup(lab, app_name, name, volume),
+            });
+        }
+    }
+
+    fn is_file(&self, lab: &Lab, pool: PoolId) -> bool {
+        let pool = &self.pools[pool];
+        let storage = &self.storages[pool.storage].name;
+        lab.storage
+            .get(storage.as_str())
+            .and_then(|storage| storage.pools()?.get(pool.name.as_str()))
+            .is_some_and(|pool| pool.kind == model::lab::PoolKind::File)
+    }
+
+    fn pool_of(&mut self, volume: &Volume, index: &Index) -> Option<PoolId> {
+        if let Some(class) = &volume.class {
+            return index.classes.get(class).copied();
+        }
+        if volume.on.is_some() {
+            let local = self
+                .storages
+                .iter()
+                .find(|(_, storage)| matches!(storage.kind, StorageKind::Local));
+            if let Some((_, storage)) = local {
+                return storage.pools.first().copied();
+            }
+        }
+        index.default_class
+    }
+
+    fn way(&self, workload: WorkloadId, app: &App, index: &Index) -> Option<Way> {
+        let through = |by: Option<&Name>, fits: &dyn Fn(&Workload) -> bool| {
+            let named = by.and_then(|by| index.workloads.get(by)).copied();
+            let mut all = self
+                .workloads
+                .iter()
+                .filter(|(_, one)| one.cluster == self.workloads[workload].cluster && fits(one));
+            let only = all
+                .next()
+                .map(|(id, _)| id)
+                .filter(|_| all.next().is_none());
+            named.or(only).map_or_else(
+                || Way::Unknown("the lab file does not tell what leads to it".to_owned()),
+                Way::Through,
+            )
+        };
+        Some(match app.expose.as_ref()? {
+            Expose::Forward(_) => Way::Forward,
+            Expose::LoadBalancer(balancer) => Way::Balanced {
+                keep_source: balancer.keep_source,
+            },
+            Expose::Ingress(ingress) => through(ingress.by.as_ref(), &|one| one.ingress),
+            Expose::Tunnel(ingress) => through(ingress.by.as_ref(), &|one| !one.uplinks.is_empty()),
+        })
+    }
+
+    /// What a workload needs, and what that needs in turn.
+    fn close_needs(&mut self, direct: &[Vec<Name>], index: &Index) {
+        let count = self.workloads.len();
+        let mut all: Vec<Bits<WorkloadId>> = (0..count)
+            .map(|at| Bits::of(count, [WorkloadId::at(at)]))
+            .collect();
+        for (set, names) in all.iter_mut().zip(direct) {
+            for name in names {
+                if let Some(needed) = index.workloads.get(name) {
+                    set.insert(*needed);
+                }
+            }
+        }
+        for _ in 0..count {
+            let before = all.clone();
+            for set in &mut all {
+                let members: Vec<WorkloadId> = set.iter().collect();
+                for member in members {
+                    set.add(&before[member.index()]);
+                }
+            }
+            if all == before {
+                break;
+            }
+        }
+        for (at, set) in all.into_iter().enumerate() {
+            self.workloads[WorkloadId::at(at)].needs = set;
+        }
+        // A name that is neither app nor component: nothing is known of what it stands for.
+        for (at, names) in direct.iter().enumerate() {
+            for name in names
+                .iter()
+                .filter(|name| !index.workloads.contains_key(*name))
+            {
+                let missing = format!("it needs {name}, which is not in the lab");
+                self.workloads[WorkloadId::at(at)].unknown.push(missing);
+            }
+        }
+    }
+}
+
+/// Whether the lab file names the DNS of a cluster as a component.
+fn names_dns(lab: &Lab, cluster: &Name) -> bool {
+    lab.components.iter().any(|(name, component)| {
+        component.enabled
+            && component.entry(name).as_str() == "coredns"
+            && lab
+                .cluster_or_only(component.cluster.as_ref())
+                .is_some_and(|(name, _)| name == cluster)
+    })
+}
+
+/// Takes over how the catalog says that something runs.
+fn take(runs: &Runs, workload: &mut Workload, wish: &mut Wish) {
+    workload.controller = match runs.kind {
+        RunsAs::Deployment => Controller::Deployment,
+        RunsAs::Statefulset => Controller::StatefulSet,
+        RunsAs::Daemonset => Controller::DaemonSet,
+    };
+    workload.replicas = runs.replicas.map_or(1, |replicas| replicas as usize);
+    workload.asks = Ask {
+        millicpu: runs.millicpu.map_or(0, u64::from),
+        memory: runs.memory.map_or(0, |bytes| bytes.0),
+    };
+    wish.tolerates_control_planes |= runs.everywhere;
+    wish.tolerates_all |= runs.everywhere;
+}
+
+fn asks(requests: &model::lab::Requests) -> Ask {
+    Ask {
+        millicpu: requests.millicpu.map_or(0, u64::from),
+        memory: requests.memory.map_or(0, |bytes| bytes.0),
+    }
+}
+
+/// The backup that keeps a volume, and how old it may be.
+fn backup(lab: &Lab, app: &Name, volume: &Name, declared: &Volume) -> Option<(String, Ms)> {
+    if declared.no_backup.is_some() {
+        return None;
+    }
+    let own = format!("{app}.{volume}");
+    lab.backups.iter().find_map(|(name, backup)| {
+        let kept = backup.of.iter().any(|of| of == "volumes" || *of == own);
+        let every = backup.every.map_or(86_400, |every| every.0.as_secs());
+        let elsewhere = !matches!(&backup.to, Target::Storage(to)
+            if declared.class.as_ref().is_some_and(|class| class.starts_with(to.as_str())));
+        (kept && elsewhere).then(|| (name.to_string(), every * 1000))
+    })
+}
+
+/// How many pods each workload has on each node, where that is known: what a live inventory tells.
+pub type Placed = BTreeMap<WorkloadId, Vec<NodeId>>;
+
+impl World {
+    /// Says where pods are.
+    pub fn placed(&mut self, placed: Placed) {
+        for (workload, at) in placed {
+            self.workloads[workload].at = at;
+        }
+    }
+}
