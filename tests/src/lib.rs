@@ -121,10 +121,9 @@ impl Lab {
     /// Where the folder cannot be made.
     #[must_use]
     pub fn replica(text: &str) -> Self {
-        Self {
-            replica: true,
-            ..Self::of(text, Path::new(DATA))
-        }
+        let mut lab = Self::of(text, Path::new(DATA));
+        lab.replica = true;
+        lab
     }
 
     fn of(text: &str, data: &Path) -> Self {

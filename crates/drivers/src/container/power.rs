@@ -142,9 +142,12 @@ pub(super) fn end(
             })
             .collect();
         let lost = || DriverError::new(format!("switching {host} off"));
-        ends.into_iter()
+        // All of them are ended, whatever becomes of one.
+        let done: Vec<_> = ends
+            .into_iter()
             .map(|end| end.join().unwrap_or_else(|_| Err(lost())))
-            .collect()
+            .collect();
+        done.into_iter().collect()
     })
 }
 
