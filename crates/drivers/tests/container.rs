@@ -62,7 +62,7 @@ fn tests(filter: &str) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 7] = [
         ("the_contract_is_kept", contract::the_contract_is_kept),
         ("groups_hold", groups::groups_hold),
         ("a_machine_lives", life::a_machine_lives),
