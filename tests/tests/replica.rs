@@ -205,15 +205,8 @@ fn nodes_of_pods(lab: &Lab) -> Vec<String> {
 fn capacity(lab: &Lab, node: &str) -> (String, String) {
     let status = lab.status();
     let facts = &status["inventory"][format!("member/{node}")]["facts"];
-    let cpu = facts["cpu"].as_str().unwrap_or_default().to_owned();
-    let memory = facts["memory"].as_str().unwrap_or_default();
-    let memory = memory
-        .strip_suffix("Ki")
-        .and_then(|kib| kib.parse::<u64>().ok());
-    (
-        cpu,
-        memory.map_or_else(String::new, |kib| format!("{}Gi", kib >> 20)),
-    )
+    let fact = |key: &str| facts[key].as_str().unwrap_or_default().to_owned();
+    (fact("cpu"), fact("memory"))
 }
 
 fn signal(signal: &str, pids: &[&str]) {
