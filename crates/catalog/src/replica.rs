@@ -357,7 +357,7 @@ impl Making<'_> {
             .retain(|name, component| component.enabled && reached(name, component));
     }
 
-    /// Apps keep their numbers and places; what they run is the app of the catalog that can run.
+    /// Apps keep their numbers; what they run is the app of the catalog that can run.
     fn apps(&mut self, lab: &mut Lab) {
         lab.apps.retain(|_, app| app.enabled);
         let mut others = Vec::new();
@@ -374,7 +374,8 @@ impl Making<'_> {
         }
         if !others.is_empty() {
             let names = format!("apps: {}", others.join(", "));
-            let why = "their images, volumes and devices cannot be had here";
+            let why = "their images, volumes and devices cannot be had here; requests and places are \
+                       not carried out yet";
             self.stands_in(names, STAND_IN.0, why);
         }
         if lab.apps.is_empty()
@@ -419,13 +420,14 @@ const fn word(arch: Arch) -> &'static str {
     }
 }
 
-/// The app that stands in for another, as many and where that one is.
+/// The app that stands in for another, as many as that one.
 fn stand_in(name: &Name, app: &App) -> App {
     App {
         cluster: app.cluster.clone(),
         namespace: app.namespace.clone(),
         catalog: STAND_IN.0.parse().ok(),
-        replicas: Some(app.replicas.unwrap_or(1)),
+        settings: [("replicas".to_owned(), app.replicas.unwrap_or(1).into())].into(),
+        replicas: app.replicas,
         requests: app.requests.clone(),
         placement: app.placement.clone(),
         expose: Some(Expose::Forward(Forward {

@@ -11,7 +11,7 @@ use model::resource::{Address, Kind, NodeMachine};
 
 use super::inside::Containers;
 use super::record::{self, Found, Record};
-use super::{cgroup, health, launch, network, seed, store, tags};
+use super::{cgroup, health, launch, network, power, seed, store, tags};
 use crate::{HostPaths, image};
 
 /// How long a machine may take until its supervisor runs.
@@ -38,6 +38,7 @@ pub(super) fn apply(
         Found::Ours(record) => Some(*record),
         Found::Nothing | Found::Empty => None,
     };
+    has_power(paths, spec, scope)?;
     let base = before.as_ref().map_or(&spec.image, Record::base).clone();
     if !before.is_some_and(|before| changes_in_place(&before.spec, spec)) {
         context.doing("stopping its processes");
@@ -55,6 +56,11 @@ pub(super) fn apply(
     context.doing("starting its supervisor");
     let ran = Containers::first_process(scope, node).is_some();
     start(paths, (spec, &base), step, context)?;
+    if let Err(off) = has_power(paths, spec, scope) {
+        // It was switched off while this started, and may not have been seen by who did that.
+        tags::end_all(&step.address, context)?;
+        return Err(off);
+    }
     let linked = link(node, spec, context)?;
     tell_hosts(node, spec, scope)?;
     // What the link carried was lost with it, and programs that cannot do without have been put
@@ -66,6 +72,19 @@ pub(super) fn apply(
     }
     record.digest = Some(step.inputs.clone());
     record::write(&folder, &record)
+}
+
+/// Refuses to start a machine inside of a host that is switched off.
+fn has_power(paths: &HostPaths, spec: &NodeMachine, scope: &Scope) -> Result<(), DriverError> {
+    let lab = record::lab_folder(&paths.machines, scope);
+    if spec.inside_host && power::switched_off(&lab, scope, &spec.host).is_some() {
+        return Err(
+            DriverError::new(format!("host {} is switched off", spec.host))
+                .kind(ErrorKind::Refused)
+                .hint(format!("steading on {}", spec.host)),
+        );
+    }
+    Ok(())
 }
 
 /// Starts the machine unless it runs. A launcher that lost its `steading` goes on: it is awaited.

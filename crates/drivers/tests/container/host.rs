@@ -34,8 +34,9 @@ pub fn a_host_takes_its_machines_along(image: &Image) {
             "n2",
             "ip neigh flush all; ! ping -c 1 -W 1 10.88.0.11 || exit 1",
         );
-        // A run in between does not start it.
+        // A run in between does not start it, nor what is on it.
         lab.apply(&a);
+        assert!(lab.try_apply(&n1).is_err());
         assert!(matches!(lab.see("host/a").presence, Presence::Off { .. }));
 
         let host = "a".parse().unwrap();
