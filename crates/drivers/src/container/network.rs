@@ -165,6 +165,14 @@ fn port_name(scope: &Scope, node: &Name) -> String {
     format!("n{hex}")
 }
 
+/// The hardware address of a machine: the same every time, so that its neighbours still know it when
+/// it comes back. Locally administered (IEEE 802, the second bit of the first byte).
+fn hardware_address(scope: &Scope, node: &Name) -> String {
+    let id = scope.id.object(&Address::new(Kind::Machine, node.clone()));
+    let [a, b, c, d, e, ..] = *id.as_bytes();
+    format!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}")
+}
+
 /// Where a machine's link ends: the process that holds the namespace, and the bridge in it.
 #[derive(Debug, Clone)]
 pub(super) struct Socket {
@@ -205,6 +213,7 @@ pub(super) fn attach(
     let holder = *holder;
     let port = port_name(scope, node);
     let (mtu, pid) = (spec.mtu.to_string(), machine.to_string());
+    let mac = hardware_address(scope, node);
     let missing = |pid: i32, link: &str| ip_in(pid, &["link", "show", link]).is_err();
     let made = missing(machine, LINK) || missing(holder, &port);
     if made {
@@ -214,8 +223,8 @@ pub(super) fn attach(
         ip_in(
             holder,
             &[
-                "link", "add", &port, "mtu", &mtu, "type", "veth", "peer", "name", LINK, "mtu",
-                &mtu, "netns", &pid,
+                "link", "add", &port, "mtu", &mtu, "type", "veth", "peer", "name", LINK, "address",
+                &mac, "mtu", &mtu, "netns", &pid,
             ],
         )?;
     }
