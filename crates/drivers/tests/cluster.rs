@@ -64,8 +64,8 @@ fn tests() -> ExitCode {
         ("a_worker_keeps_the_contract", contract::worker),
         ("components_keep_the_contract", contract::components),
         (
-            "another_version_is_refused",
-            contract::another_version_is_refused,
+            "a_skipped_version_is_refused",
+            contract::a_skipped_version_is_refused,
         ),
         ("changed_objects_are_told_and_mended", objects::drift),
         ("what_is_declared_no_more_is_pruned", objects::pruned),

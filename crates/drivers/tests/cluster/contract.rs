@@ -76,15 +76,15 @@ pub fn components(lab: &Lab) {
     .run();
 }
 
-pub fn another_version_is_refused(lab: &Lab) {
+pub fn a_skipped_version_is_refused(lab: &Lab) {
     let mut member = lab.resource("member/w1");
     if let Spec::Member(member) = &mut member.spec {
-        member.kubernetes = "1.37.0".to_owned();
+        member.kubernetes = "1.38.0".to_owned();
     }
     let Precheck::Refused(refusal) = lab.precheck(&step(member)) else {
         panic!("it is not refused");
     };
-    assert!(refusal.found.contains("1.36.3") && refusal.found.contains("1.37.0"));
+    assert!(refusal.found.contains("1.36.3") && refusal.found.contains("1.38.0"));
 }
 
 pub fn a_lost_node_joins_again(lab: &Lab) {
