@@ -9,6 +9,8 @@ pub(crate) mod internal;
 pub(crate) mod plan;
 pub(crate) mod power;
 pub(crate) mod prove;
+pub(crate) mod restore;
+pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod texts;
 pub(crate) mod up;
