@@ -21,8 +21,8 @@ networks:
 hosts:
   one: { cpu: 4, memory: 8Gi, hypervisor: { qemu: {} }, addresses: { lan: 10.78.0.2 } }
   two: { cpu: 4, memory: 8Gi, hypervisor: { qemu: {} }, addresses: { lan: 10.78.0.3 } }
-  three: { cpu: 4, memory: 8Gi, availability: volatile, hypervisor: { qemu: {} }, addresses: { lan: 10.78.0.4 } }
-  four: { cpu: 4, memory: 8Gi, availability: volatile, hypervisor: { qemu: {} }, addresses: { lan: 10.78.0.5 } }
+  three: { cpu: 4, memory: 8Gi, hypervisor: { qemu: {} }, addresses: { lan: 10.78.0.4 } }
+  four: { cpu: 4, memory: 8Gi, hypervisor: { qemu: {} }, addresses: { lan: 10.78.0.5 } }
 clusters:
   main:
     distribution: { kubeadm: { kubernetes: 1.36.3 } }

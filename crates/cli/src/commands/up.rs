@@ -1,13 +1,16 @@
 //! `steading up`, `heal` and `down`: what changes a lab.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use driver::{Cancel, DriverError};
 use engine::{Engine, EngineError, Report, RunLog as _, StoredLog};
 use jiff::Timestamp;
 use model::event::Outcome;
+use model::inventory::{Fault, Inventory, Observed, Presence, Remedy};
 use model::plan::{Action, Impact, Plan, Step};
 use model::resource::{Address, Kind, NodeMachine, Resource, Spec};
 use store::Lock;
@@ -22,7 +25,12 @@ use crate::session::Session;
 use crate::{signals, snapshots};
 
 /// How often a run is followed by another look before what is still not right is only told.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
+/// How long is waited for what comes right by itself once a run is over: kubelet tells every ten
+/// seconds how its node is.
+const SETTLE: Duration = Duration::from_secs(120);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a changing command is about.
 pub(crate) struct Change<'a> {
@@ -80,6 +88,19 @@ pub(crate) fn down(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exi
         change.session.store.forget()?;
     }
     Ok(exit)
+}
+
+/// What is expected to come right by itself; nothing where a host is off, whose nodes may never.
+fn coming(inventory: &Inventory) -> Option<String> {
+    let off = |seen: &Observed| matches!(seen.presence, Presence::Off { .. });
+    if inventory.things.values().any(off) {
+        return None;
+    }
+    inventory.things.iter().find_map(|(address, seen)| {
+        let waits = |fault: &&Fault| fault.remedy == Remedy::Wait;
+        let fault = seen.faults.iter().find(waits)?;
+        Some(format!("waiting for {address}: {}", fault.what))
+    })
 }
 
 /// A plan's file, no more of it than shows that it is too large.
@@ -180,6 +201,29 @@ impl<'a> Change<'a> {
         Ok(engine.plan(log.generation()?, self.resources(), &inventory))
     }
 
+    /// The same, once what is expected to come right by itself has done so, or could have.
+    fn settled(
+        &self,
+        engine: &Engine<'_>,
+        log: &StoredLog<'_>,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Plan> {
+        let start = Instant::now();
+        let mut told = BTreeSet::new();
+        loop {
+            let inventory = engine.observe(self.resources())?;
+            let plan = engine.plan(log.generation()?, self.resources(), &inventory);
+            let over = start.elapsed() > SETTLE || cancel.requested();
+            let Some(text) = coming(&inventory).filter(|_| plan.is_empty() && !over) else {
+                return Ok(plan);
+            };
+            if told.insert(text.clone()) {
+                tell(&text);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
     /// Carries a plan out, with its progress shown.
     fn applied(engine: &Engine<'_>, log: &StoredLog<'_>, plan: &Plan) -> anyhow::Result<Report> {
         let progress = Progress::start();
@@ -208,7 +252,7 @@ impl<'a> Change<'a> {
                 break;
             }
             // What was made is looked at once more: objects that only seem well do not count.
-            plan = self.look(engine, log)?;
+            plan = self.settled(engine, log, cancel)?;
         }
         if plan.is_empty() {
             self.session.store.set_applied(lock, &self.session.lab)?;

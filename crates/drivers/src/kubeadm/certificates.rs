@@ -16,8 +16,9 @@ use super::inside::Inside;
 use super::member::CONFIG;
 use super::static_pods;
 
-/// New ones are made when less than this is left: two months to notice that it does not work.
-const AHEAD: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// New ones are made when less than this is left: a third of the year for which kubeadm makes them,
+/// as the lab file's `renew-before` has it.
+const AHEAD: SignedDuration = SignedDuration::from_hours(365 * 24 / 3);
 
 /// Prints each file's certificate below a line with its path. Of files that hold a key as well only
 /// the certificate is printed.
@@ -125,9 +126,9 @@ mod tests {
         let empty = "== pki/empty.crt\n";
         [
             of("pki/apiserver.crt", 365),
-            of("scheduler.conf", 61),
+            of("scheduler.conf", 131),
             empty.to_owned(),
-            of("pki/etcd/server.crt", 90),
+            of("pki/etcd/server.crt", 160),
         ]
         .concat()
     }
@@ -139,13 +140,13 @@ mod tests {
         assert_eq!(end.file, "scheduler.conf");
         assert!(!end.near(now) && !end.over(now));
         let told = |now| end.told(Observed::ours(None, None), now);
-        assert_eq!(told(now).facts["certificates-until"], "2027-01-21");
+        assert_eq!(told(now).facts["certificates-until"], "2027-04-01");
         assert_eq!(told(now).faults, []);
         let day = SignedDuration::from_hours(24);
         let later = told(now + day * 20);
-        assert_eq!(later.faults[0].what, "its certificates end in 41 days");
+        assert_eq!(later.faults[0].what, "its certificates end in 111 days");
         assert_eq!(later.faults[0].remedy, Remedy::Renew);
-        let over = now + day * 62;
+        let over = now + day * 132;
         assert!(end.over(over));
         assert_eq!(told(over).faults[0].what, "its certificates have ended");
     }
