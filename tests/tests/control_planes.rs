@@ -131,7 +131,10 @@ fn certificates_that_end_soon_are_renewed(lab: &Lab) {
     let members_before = members(lab);
     // One after the other: each waits for the one before it.
     let plan = lab.run(&["plan", "LAB", "--exit-code"]).expect(4).stdout;
-    for waits in ["after member/control-plane-1", "after member/control-plane-2"] {
+    for waits in [
+        "after member/control-plane-1",
+        "after member/control-plane-2",
+    ] {
         assert!(plan.contains(waits), "{plan}");
     }
     let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);

@@ -114,10 +114,11 @@ pub(crate) fn due(session: &Session, now: Timestamp) -> anyhow::Result<Vec<Name>
         return Ok(Vec::new());
     };
     let mut due = Vec::new();
-    for cluster in session.lab.clusters.keys() {
+    // A lab that is taken down has none.
+    for cluster in snapshots::planes(session.resources()).into_keys() {
         let all = session.snapshots.kept.list(cluster.as_str())?;
         if snapshots::due(&all, every, now) {
-            due.push(cluster.clone());
+            due.push(cluster);
         }
     }
     Ok(due)
