@@ -15,6 +15,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::host_snapshot::HostSnapshot;
 
+pub mod plane;
+
 /// The lab that tests start from.
 const QUICKSTART: &str = include_str!("../../labs/quickstart/lab.yaml");
 /// The lab with three control planes.

@@ -2,6 +2,7 @@
 
 use model::lab::Availability;
 
+use crate::semantics::Course;
 use crate::span::Ms;
 use crate::world::{Element, Failure, NotFound, World};
 
@@ -18,6 +19,8 @@ pub struct Scenario {
     pub graceful: bool,
     /// Nodes that go are marked out-of-service at once, because somebody knows that they are off.
     pub fenced: bool,
+    /// Nodes that go are drained first.
+    pub drained: bool,
     /// What was switched off returns after that time.
     pub back: Option<Ms>,
     all: Failure,
@@ -33,6 +36,7 @@ impl Scenario {
             fail: world.no_failure(),
             graceful: false,
             fenced: false,
+            drained: false,
             back: None,
             all: world.no_failure(),
         }
@@ -97,6 +101,13 @@ impl Scenario {
         self
     }
 
+    /// Its nodes are drained first.
+    #[must_use]
+    pub const fn drained(mut self) -> Self {
+        self.drained = true;
+        self
+    }
+
     /// What was switched off returns.
     #[must_use]
     pub const fn then_on(mut self, after: Ms) -> Self {
@@ -117,6 +128,17 @@ impl Scenario {
     pub fn in_order(&self) -> bool {
         self.graceful && self.fail.is_empty()
     }
+
+    /// A course, with what the scenario says of it. What fails is not drained.
+    #[must_use]
+    pub fn course(&self, course: Course) -> Course {
+        Course {
+            fenced: self.fenced,
+            ended: self.in_order(),
+            drained: self.drained && self.fail.is_empty(),
+            ..course
+        }
+    }
 }
 
 /// A question in names, so that it can be asked of several worlds.
@@ -132,6 +154,8 @@ pub struct Question {
     pub graceful: bool,
     /// Its nodes are marked out-of-service.
     pub fenced: bool,
+    /// Its nodes are drained first.
+    pub drained: bool,
     /// What was switched off returns after that time.
     pub back: Option<Ms>,
 }
@@ -154,6 +178,7 @@ impl Question {
         }
         scenario.graceful = self.graceful;
         scenario.fenced = self.fenced;
+        scenario.drained = self.drained;
         scenario.back = self.back;
         Ok(scenario)
     }

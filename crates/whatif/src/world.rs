@@ -7,6 +7,9 @@ mod clusters;
 mod elements;
 mod manifests;
 mod names;
+mod pods;
+mod relations;
+pub mod selectors;
 mod storages;
 mod workloads;
 
@@ -20,7 +23,7 @@ pub use names::NotFound;
 use crate::bits::Bits;
 use crate::ids::{
     ClusterId, DiskId, ElementId, HostId, LinkId, NodeId, PoolId, SiteId, StorageId, Table,
-    WorkloadId,
+    TopologyId, WorkloadId,
 };
 use crate::span::{Ms, Span};
 
@@ -57,6 +60,8 @@ pub struct World {
     pub pools: Table<PoolId, Pool>,
     /// What runs in pods.
     pub workloads: Table<WorkloadId, Workload>,
+    /// Labels of nodes that pods tell places apart by.
+    pub topologies: Table<TopologyId, Topology>,
     /// What can fail by itself, in the order of the kinds of [`Element`].
     pub elements: Table<ElementId, Element>,
     /// What was assumed where the lab file is silent, each once.
@@ -223,6 +228,21 @@ pub struct Node {
     pub zone: usize,
     /// The networks that it has an address in.
     pub links: Vec<LinkId>,
+    /// Its labels, with those that kubelet sets.
+    pub labels: selectors::Labels,
+}
+
+/// Places of nodes by the value of a label.
+#[derive(Debug, Clone, Default)]
+pub struct Topology {
+    /// The label.
+    pub key: String,
+    /// Each node's place; `None`: it does not have the label.
+    pub of: Vec<Option<usize>>,
+    /// The nodes of each place.
+    pub domains: Vec<Bits<NodeId>>,
+    /// The nodes that have the label.
+    pub labelled: Bits<NodeId>,
 }
 
 /// Processor and memory: asked for, or there.
@@ -338,14 +358,20 @@ pub struct Workload {
     pub asks: Ask,
     /// Who is in front when room is short.
     pub priority: i32,
+    /// Its pods may take the room of less important ones.
+    pub preempts: bool,
+    /// How many of its pods a drain must leave (rule 5).
+    pub must_stay: usize,
     /// Nodes that it may run on, room aside.
     pub nodes: Bits<NodeId>,
     /// Where its pods are, one each, as far as known.
     pub at: Vec<NodeId>,
     /// What two of its pods never share.
     pub apart: Option<Apart>,
+    /// What its pods say of other pods.
+    pub relations: Relations,
     /// Ports of the node that it takes.
-    pub ports: Vec<u16>,
+    pub ports: Vec<HostPort>,
     /// Its volumes.
     pub volumes: Vec<VolumeUse>,
     /// All that it does not work without, itself included.
@@ -368,6 +394,96 @@ pub struct Workload {
     pub unknown: Vec<String>,
 }
 
+/// What pods say of other pods (rule 8).
+#[derive(Debug, Clone, Default)]
+pub struct Relations {
+    /// Whom they must be near.
+    pub near: Vec<Toward>,
+    /// Those that all terms of `near` mean: only these count.
+    pub near_all: Bits<WorkloadId>,
+    /// Whom they must be away from.
+    pub away: Vec<Toward>,
+    /// Over what they are spread.
+    pub spread: Vec<Spread>,
+    /// Who must be away from them, and in which places.
+    pub kept_away_by: Vec<(WorkloadId, TopologyId)>,
+}
+
+impl Relations {
+    /// Whether other pods make a difference.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.near.is_empty()
+            && self.away.is_empty()
+            && self.spread.is_empty()
+            && self.kept_away_by.is_empty()
+    }
+}
+
+/// Some workloads, and what is meant by near.
+#[derive(Debug, Clone)]
+pub struct Toward {
+    /// Nodes of one place are near each other.
+    pub topology: TopologyId,
+    /// Who is meant.
+    pub who: Bits<WorkloadId>,
+}
+
+impl Default for Toward {
+    fn default() -> Self {
+        Self {
+            topology: crate::ids::Id::at(0),
+            who: Bits::default(),
+        }
+    }
+}
+
+/// A hard constraint of spread.
+#[derive(Debug, Clone)]
+pub struct Spread {
+    /// Who counts, and over which places.
+    pub toward: Toward,
+    /// How many more a place may have than the one with the fewest.
+    pub most: u32,
+    /// With fewer places than this, the fewest count as none.
+    pub least_domains: usize,
+    /// The nodes that count.
+    pub counted: Bits<NodeId>,
+}
+
+/// A port of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// Its number.
+    pub number: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The address; `None`: all of them.
+    pub address: Option<std::net::IpAddr>,
+}
+
+impl HostPort {
+    /// Whether both cannot be taken on one node.
+    #[must_use]
+    pub fn clashes(&self, other: &Self) -> bool {
+        let address = self.address.is_none() || other.address.is_none();
+        self.number == other.number
+            && self.protocol == other.protocol
+            && (address || self.address == other.address)
+    }
+}
+
+/// The protocol of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
 /// Where a workload comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -388,6 +504,8 @@ pub struct VolumeUse {
     pub pool: PoolId,
     /// How it comes to a node.
     pub attach: Attach,
+    /// The node that it lies on, where that is told.
+    pub on: Option<NodeId>,
     /// A backup keeps it, with how old that may be at most.
     pub backup: Option<(String, Ms)>,
 }

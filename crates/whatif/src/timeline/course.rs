@@ -102,16 +102,13 @@ impl<'a> Asker<'a> {
         self.scenario.fail.copy_from(&scenario.fail);
         self.scenario.graceful = scenario.graceful;
         self.scenario.fenced = scenario.fenced;
+        self.scenario.drained = scenario.drained;
         self.scenario.back = scenario.back;
         self.scenario.gone();
     }
 
     fn evaluate(&mut self) {
-        let with = |course: Course| Course {
-            fenced: self.scenario.fenced,
-            ended: self.scenario.in_order(),
-            ..course
-        };
+        let with = |course: Course| self.scenario.course(course);
         let (sure, unless, possible) = (
             with(Course::SURE),
             with(Course::UNLESS_UNKNOWN),

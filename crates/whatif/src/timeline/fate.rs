@@ -83,6 +83,14 @@ pub enum Cause {
     Ended,
     /// Its nodes are marked out-of-service.
     Fenced,
+    /// Its pods were asked to go before, and started elsewhere.
+    Drained,
+    /// Its disruption budget lets no pod go, so that a drain waits; then its node goes.
+    Held,
+    /// A more important one may take its room.
+    DrivenOut(WorkloadId),
+    /// Pods of others decide where it may be.
+    Tied,
     /// One of its volumes, by position, cannot follow.
     Volume(usize, Attach),
     /// Its controller does not replace pods of nodes that are gone.
@@ -138,7 +146,10 @@ impl Cause {
             | Self::NotThereBefore
             | Self::NotKnown
             | Self::NoNode
+            | Self::DrivenOut(_)
+            | Self::Tied
             | Self::NoRoom => RuleNo::Scheduler,
+            Self::Drained | Self::Held => RuleNo::Budgets,
             Self::OthersLeft => RuleNo::Detection,
             Self::Evicted | Self::Patient => RuleNo::Eviction,
             Self::Ended => RuleNo::Shutdown,

@@ -91,6 +91,17 @@ pub(super) fn cause(
         Cause::Evicted => "its pods are evicted and made anew elsewhere".to_owned(),
         Cause::Ended => "its pods end in order and are made anew elsewhere".to_owned(),
         Cause::Fenced => "its nodes are marked out-of-service, so that it moves at once".to_owned(),
+        Cause::Drained => "its pods are asked to go before, and start elsewhere".to_owned(),
+        Cause::Held => {
+            "its disruption budget lets no pod go, so that a drain waits for ever".to_owned()
+        }
+        Cause::DrivenOut(by) => {
+            format!(
+                "{} is more important and may take its room",
+                workload(world, by)
+            )
+        }
+        Cause::Tied => "other pods that it must be near or away from may be in the way".to_owned(),
         Cause::Volume(position, attach) => volume(world, of, position, attach, gone),
         Cause::StatefulSet => {
             "it is a StatefulSet: its pod stays Terminating until the node returns".to_owned()

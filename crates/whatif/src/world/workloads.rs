@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use catalog::{Runs, RunsAs, known};
-use model::lab::{App, AppSource, Component, Distribution, Expose, Lab, Target, Volume};
+use model::lab::{App, AppSource, Component, Distribution, Expose, Lab, Named, Target, Volume};
 use model::name::Name;
 
+use super::manifests::{Claim, Priorities};
 use super::names::Index;
+use super::relations::Told;
 use super::{
     Ask, Attach, Controller, Input, Origin, StorageKind, VolumeUse, Way, Workload, World, manifests,
 };
 use crate::bits::Bits;
 use crate::ids::{ClusterId, Id as _, NodeId, PoolId, WorkloadId};
-use crate::place::eligible::{self, Wish};
+use crate::place::eligible::{Wish, eligible};
 use crate::rules;
 use crate::span::Ms;
 
@@ -20,6 +22,8 @@ impl World {
     pub(super) fn add_workloads(&mut self, input: Input<'_>, index: &mut Index) {
         let lab = input.lab;
         let mut needs: Vec<Vec<Name>> = Vec::new();
+        let mut told: BTreeMap<WorkloadId, Told> = BTreeMap::new();
+        let priorities = Priorities::of(input.manifests.values().flatten());
         self.add_cluster_dns(lab, &mut needs);
         for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
             if let Some(workload) = self.component(lab, name, component, index) {
@@ -31,8 +35,9 @@ impl World {
         }
         let mut apps: Vec<(WorkloadId, &App)> = Vec::new();
         for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
-            if let Some(workload) = self.app(input, name, app, index) {
+            if let Some((workload, of)) = self.app(input, &priorities, name, app, index) {
                 let id = self.workloads.push(workload);
+                told.extend(of.map(|of| (id, of)));
                 index.workloads.entry(name.clone()).or_insert(id);
                 needs.push(app.needs.clone());
                 apps.push((id, app));
@@ -42,6 +47,7 @@ impl World {
             self.workloads[id].way = self.way(id, app, index);
         }
         self.close_needs(&needs, index);
+        self.add_relations(&told);
     }
 
     /// The DNS that a distribution brings: `CoreDNS`, twice; k3s has one. With kubeadm Steading
@@ -60,7 +66,7 @@ impl World {
                 ..Wish::default()
             };
             let mut workload = self.blank("coredns", Origin::System, id);
-            workload.nodes = eligible::nodes(lab, self, name, &wish);
+            workload.nodes = eligible(lab, self, name, &wish).nodes;
             workload.replicas = replicas;
             // The requests of its upstream manifest.
             workload.asks = Ask {
@@ -84,9 +90,12 @@ impl World {
             replicas: 1,
             asks: Ask::default(),
             priority: 0,
+            preempts: true,
+            must_stay: 0,
             nodes: Bits::none(self.nodes.len()),
             at: Vec::new(),
             apart: None,
+            relations: super::Relations::default(),
             ports: Vec::new(),
             volumes: Vec::new(),
             needs: Bits::default(),
@@ -142,7 +151,7 @@ impl World {
         if entry.as_str() == "coredns" {
             self.clusters[cluster].dns = Some(WorkloadId::at(self.workloads.len()));
         }
-        workload.nodes = eligible::nodes(lab, self, cluster_name, &wish);
+        workload.nodes = eligible(lab, self, cluster_name, &wish).nodes;
         if workload.controller == Controller::DaemonSet {
             workload.replicas = workload.nodes.len();
         }
@@ -163,17 +172,27 @@ impl World {
         if all.len() > 1 { Vec::new() } else { all }
     }
 
-    fn app(&mut self, input: Input<'_>, name: &Name, app: &App, index: &Index) -> Option<Workload> {
+    fn app(
+        &mut self,
+        input: Input<'_>,
+        priorities: &Priorities,
+        name: &Name,
+        app: &App,
+        index: &Index,
+    ) -> Option<(Workload, Option<Told>)> {
         let lab = input.lab;
         let (cluster_name, _) = lab.cluster_or_only(app.cluster.as_ref())?;
         let cluster = index.clusters.get(cluster_name).copied()?;
         let mut workload = self.blank(name.as_str(), Origin::App, cluster);
         let mut wish = Wish::default();
+        let mut shape = None;
         match app.source() {
             Some(AppSource::Manifests(folder)) => {
                 let objects = input.manifests.get(name.as_str());
-                match objects.map(|objects| manifests::apply(objects, &mut workload, &mut wish)) {
-                    Some(Ok(())) => {}
+                let read = objects
+                    .map(|objects| manifests::apply(objects, priorities, &mut workload, &mut wish));
+                match read {
+                    Some(Ok(read)) => shape = Some(read),
                     Some(Err(why)) => workload.unknown.push(format!("{folder}: {why}")),
                     None => workload
                         .unknown
@@ -224,7 +243,11 @@ impl World {
         if let Some(apart) = app.placement.as_ref().and_then(|placement| placement.apart) {
             workload.apart = Some(apart);
         }
-        self.volumes(lab, name, app, &mut workload, &mut wish, index);
+        let claims = shape
+            .as_mut()
+            .map(|shape| std::mem::take(&mut shape.claims));
+        let volumes = volumes_of(app, claims.unwrap_or_default(), &mut workload);
+        self.volumes(lab, name, &volumes, &mut workload, &mut wish, index);
         let keeps_nothing = workload
             .volumes
             .iter()
@@ -232,26 +255,33 @@ impl World {
         workload.several = app
             .stateless
             .unwrap_or(workload.volumes.is_empty() || keeps_nothing && workload.replicas > 1);
-        workload.nodes = eligible::nodes(lab, self, cluster_name, &wish);
+        let eligible = eligible(lab, self, cluster_name, &wish);
+        workload.nodes = eligible.nodes.clone();
         workload.needs_dns = !app.needs.is_empty();
         if workload.nodes.is_empty() && workload.unknown.is_empty() {
             self.assume(format!("{name}: no node of the lab takes its pods"));
         }
-        Some(workload)
+        let named = app.namespace.as_ref().unwrap_or(name);
+        let told = shape.map(|shape| Told {
+            namespace: shape.namespace.clone().unwrap_or(named.to_string()),
+            shape,
+            eligible,
+        });
+        Some((workload, told))
     }
 
     fn volumes(
         &mut self,
         lab: &Lab,
         app_name: &Name,
-        app: &App,
+        volumes: &Named<Volume>,
         workload: &mut Workload,
         wish: &mut Wish,
         index: &Index,
     ) {
-        for (name, volume) in &app.volumes {
+        for (name, volume) in volumes {
             if let Some(node) = &volume.on {
-                wish.nodes = Some(vec![node.clone()]);
+                wish.held.push(vec![node.clone()]);
             }
             let Some(pool) = self.pool_of(volume, index) else {
                 workload
@@ -278,12 +308,17 @@ impl World {
                     .nodes_on(host)
                     .map(|node| self.nodes[node].name.clone());
                 let on: Vec<Name> = on.filter_map(|name| name.parse().ok()).collect();
-                wish.nodes = Some(on);
+                wish.held.push(on);
             }
             workload.volumes.push(VolumeUse {
                 name: name.to_string(),
                 pool,
                 attach,
+                on: volume
+                    .on
+                    .as_ref()
+                    .and_then(|on| index.nodes.get(on))
+                    .copied(),
                 backup: backup(lab, app_name, name, volume),
             });
         }
@@ -379,6 +414,25 @@ impl World {
             }
         }
     }
+}
+
+/// The volumes of an app: those of the lab file, and those that its objects claim besides.
+fn volumes_of(app: &App, claims: Vec<Claim>, workload: &mut Workload) -> Named<Volume> {
+    let mut all = app.volumes.clone();
+    // Where the lab file tells the app's volumes, the claims are for these.
+    let claims = claims.into_iter().filter(|_| app.volumes.is_empty());
+    for claim in claims {
+        match (claim.name.parse::<Name>(), claim.volume) {
+            (Ok(name), Some(volume)) => {
+                all.insert(name, volume);
+            }
+            _ => workload.unknown.push(format!(
+                "its volume claim {} is neither among its manifests nor its volumes",
+                claim.name
+            )),
+        }
+    }
+    all
 }
 
 /// Whether the lab file names the DNS of a cluster as a component.
