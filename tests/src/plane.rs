@@ -167,11 +167,10 @@ impl Plane {
     /// # Panics
     /// Where one does not.
     pub fn assert_alive(&mut self) {
-        let ended = self
-            .children
-            .iter_mut()
-            .find(|(_, child)| child.try_wait().is_ok_and(|status| status.is_some()))
-            .map(|(name, _)| name.clone());
+        let ended = self.children.iter_mut().find_map(|(name, child)| {
+            let status = child.try_wait().ok()?;
+            status.map(|_| name.clone())
+        });
         if let Some(name) = ended {
             panic!("{name} ended: {}", self.log(&name));
         }
@@ -247,11 +246,11 @@ fn etcd(folder: &Path, client: u16, peer: u16) -> Vec<String> {
 }
 
 fn api_server(folder: &Path, etcd: u16, port: u16, nodes: Nodes) -> Vec<String> {
-    let key = rcgen::KeyPair::generate().expect("a key").serialize_pem();
-    fs::write(folder.join("accounts.key"), key).expect("writing it");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    fs::write(folder.join("accounts.key"), key.serialize_pem()).expect("writing it");
+    fs::write(folder.join("accounts.pub"), key.public_key_pem()).expect("writing it");
     let tokens = format!("{TOKEN},test,test,system:masters\n");
     fs::write(folder.join("tokens"), tokens).expect("writing them");
-    let key = folder.join("accounts.key").display().to_string();
     let without = match nodes {
         Nodes::AsWritten => "ServiceAccount,TaintNodesByCondition,StorageObjectInUseProtection",
         Nodes::Watched => "ServiceAccount",
@@ -266,8 +265,14 @@ fn api_server(folder: &Path, etcd: u16, port: u16, nodes: Nodes) -> Vec<String> 
         format!("--cert-dir={}", folder.join("pki").display()),
         format!("--token-auth-file={}", folder.join("tokens").display()),
         "--authorization-mode=AlwaysAllow".to_owned(),
-        format!("--service-account-signing-key-file={key}"),
-        format!("--service-account-key-file={key}"),
+        format!(
+            "--service-account-signing-key-file={}",
+            folder.join("accounts.key").display()
+        ),
+        format!(
+            "--service-account-key-file={}",
+            folder.join("accounts.pub").display()
+        ),
         "--service-account-issuer=https://test".to_owned(),
         "--enable-priority-and-fairness=false".to_owned(),
         "--max-requests-inflight=0".to_owned(),

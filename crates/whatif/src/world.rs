@@ -158,6 +158,8 @@ pub struct Cluster {
     pub finds_by_itself: bool,
     /// How long a node may be silent before it counts as gone (rule 1).
     pub grace: Ms,
+    /// How long after that its taint comes (rule 3).
+    pub taint: Span,
     /// What kubelet keeps for stopping its pods when its machine is shut down (rule 0).
     pub shutdown: Ms,
     /// Its nodes by zone (rule 4).

@@ -37,6 +37,8 @@ struct Case {
     #[serde(default)]
     fenced: bool,
     #[serde(default)]
+    drained: bool,
+    #[serde(default)]
     at: Option<u16>,
     /// Switched on again after so many seconds.
     #[serde(default)]
@@ -133,6 +135,7 @@ fn report(case: &Case, lab: &Value) -> Report {
     }
     scenario.graceful = case.graceful;
     scenario.fenced = case.fenced;
+    scenario.drained = case.drained;
     scenario.back = case.back.map(|seconds| seconds * 1000);
     Report::of(&mut Asker::new(&model), &scenario)
 }

@@ -97,7 +97,7 @@ impl Made {
                 "pods": "10.1.0.0/16", "services": "10.2.0.0/16", "cni": { "flannel": {} } } },
             "storage": {
                 "disks": { "local": { "classes": { "local": {} } } },
-                "pool": { "zfs": { "on": "h0", "vdevs": [{ "disk": "tank" }], "classes": { "zfs": {} } } },
+                "pool": { "zfs": { "on": "h0", "vdevs": [{ "stripe": ["tank"] }], "classes": { "zfs": {} } } },
             },
         });
         Self {
@@ -164,7 +164,7 @@ fn app(dice: &mut Dice, at: usize, nodes: &[&str]) -> (Value, Value) {
     if dice.chance(45) {
         pod["priorityClassName"] = json!(dice.of(&CLASSES.map(|(name, _)| name)));
     }
-    if dice.chance(15) {
+    if dice.chance(8) {
         pod["nodeSelector"] = json!({ "disk": dice.of(&DISKS) });
     }
     let mut affinity = Map::new();
@@ -178,7 +178,7 @@ fn app(dice: &mut Dice, at: usize, nodes: &[&str]) -> (Value, Value) {
             json!({ key: { "nodeSelectorTerms": terms } }),
         );
     }
-    for (kind, percent) in [("podAffinity", 25), ("podAntiAffinity", 35)] {
+    for (kind, percent) in [("podAffinity", 15), ("podAntiAffinity", 30)] {
         if dice.chance(percent) {
             let terms: Vec<Value> = (0..1 + dice.below(2)).map(|_| pod_term(dice, at)).collect();
             let key = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -186,11 +186,11 @@ fn app(dice: &mut Dice, at: usize, nodes: &[&str]) -> (Value, Value) {
         }
     }
     pod["affinity"] = Value::Object(affinity);
-    if dice.chance(35) {
+    if dice.chance(30) {
         let all: Vec<Value> = (0..1 + dice.below(2)).map(|_| spread(dice, at)).collect();
         pod["topologySpreadConstraints"] = json!(unlike(all));
     }
-    if dice.chance(20) {
+    if dice.chance(15) {
         let volume = match dice.below(2) {
             0 => json!({ "class": "zfs" }),
             _ => json!({ "class": "local", "on": dice.of(nodes) }),
@@ -211,7 +211,7 @@ fn unlike(mut all: Vec<Value>) -> Vec<Value> {
 
 fn container(dice: &mut Dice) -> Value {
     let mut container = json!({ "name": "main", "image": "none" });
-    let amounts = json!({ "cpu": format!("{}m", 100 * dice.below(13)), "memory": format!("{}Mi", 128 * dice.below(12)) });
+    let amounts = json!({ "cpu": format!("{}m", 100 * dice.below(10)), "memory": format!("{}Mi", 128 * dice.below(10)) });
     match dice.below(4) {
         0 => {}
         1 => container["resources"] = json!({ "limits": amounts }),
@@ -256,11 +256,11 @@ fn node_term(dice: &mut Dice, nodes: &[&str]) -> Value {
 }
 
 fn selector(dice: &mut Dice, at: usize) -> Value {
-    match dice.below(7) {
-        0..3 => json!({ "matchLabels": { "app": format!("app{at}") } }),
-        3 => json!({ "matchLabels": { "app": format!("app{}", dice.below(4)) } }),
-        4 => json!({ "matchLabels": { "tier": dice.of(&["front", "back"]) } }),
-        5 => {
+    match dice.below(8) {
+        0..4 => json!({ "matchLabels": { "app": format!("app{at}") } }),
+        4 => json!({ "matchLabels": { "app": format!("app{}", dice.below(4)) } }),
+        5 => json!({ "matchLabels": { "tier": dice.of(&["front", "back"]) } }),
+        6 => {
             json!({ "matchExpressions": [{ "key": "app", "operator": "NotIn", "values": [format!("app{}", dice.below(4))] }] })
         }
         _ => json!({}),

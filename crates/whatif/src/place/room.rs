@@ -140,7 +140,10 @@ fn free(world: &World, workload: &Workload, node: NodeId, daemons: &[Ask]) -> Op
 }
 
 fn share(world: &World, workload: &Workload, daemons: &[Ask], others: Ask) -> Share {
-    let wholes = u64::from(others.millicpu > 0) + u64::from(others.memory > 0);
+    // Only what the pod asks for can be short.
+    let short = |asks: u64, others: u64| u64::from(asks > 0 && others > 0);
+    let wholes =
+        short(workload.asks.millicpu, others.millicpu) + short(workload.asks.memory, others.memory);
     let mut weights = Vec::new();
     for node in &workload.nodes {
         let weight = match free(world, workload, node, daemons) {

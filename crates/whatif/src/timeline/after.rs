@@ -181,9 +181,10 @@ impl After {
     pub(super) fn deleted(&self, model: &Model, id: WorkloadId) -> Option<Span> {
         let world = &model.world;
         let workload = &world.workloads[id];
-        let gone = self.gone[workload.cluster.index()];
-        let deleted = rules::eviction::deleted(gone, workload.patience)?;
-        let zones = &world.clusters[workload.cluster].zones;
+        let cluster = &world.clusters[workload.cluster];
+        let tainted = self.gone[workload.cluster.index()].after(cluster.taint);
+        let deleted = rules::eviction::deleted(tainted, workload.patience)?;
+        let zones = &cluster.zones;
         let counts = &self.counts[workload.cluster.index()];
         let turns = zones
             .iter()

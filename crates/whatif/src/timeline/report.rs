@@ -8,7 +8,7 @@ use super::placement::placement;
 use super::words;
 use crate::events::Scenario;
 use crate::ids::NodeId;
-use crate::rules::RuleNo;
+use crate::rules::{Rule, RuleNo};
 use crate::span::Span;
 use crate::world::World;
 
@@ -24,6 +24,8 @@ pub struct Report {
     pub away: Vec<String>,
     /// In order, instead of by a power cut.
     pub graceful: bool,
+    /// Its nodes are drained first.
+    pub drained: bool,
     /// After how many milliseconds it returns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back: Option<u64>,
@@ -33,6 +35,8 @@ pub struct Report {
     pub things: Vec<Line>,
     /// What happens, in the order of time.
     pub timeline: Vec<Moment>,
+    /// The rules that the answer follows, with their sources.
+    pub rules: Vec<&'static Rule>,
     /// What was assumed where the lab file is silent.
     pub assumed: Vec<String>,
 }
@@ -155,8 +159,10 @@ impl Report {
             goes,
             away: named(&scenario.away),
             graceful: scenario.graceful,
+            drained: scenario.drained,
             back: scenario.back,
             counts: counts.filter(|counted| counted.count > 0).collect(),
+            rules: followed(&things, &timeline),
             timeline,
             assumed: assumed(world, scenario, &things),
             things,
@@ -168,6 +174,18 @@ impl Report {
     pub fn thing(&self, name: &str) -> Option<&Line> {
         self.things.iter().find(|line| line.thing == name)
     }
+}
+
+/// The rules that lines and moments name, each once.
+fn followed(things: &[Line], timeline: &[Moment]) -> Vec<&'static Rule> {
+    let spoken = |line: &&Line| line.verdict != Verdict::Stays || line.until.is_some();
+    let things = things.iter().filter(spoken).map(|line| line.rule);
+    let mut all: Vec<RuleNo> = things
+        .chain(timeline.iter().map(|moment| moment.rule))
+        .collect();
+    all.sort();
+    all.dedup();
+    all.into_iter().map(RuleNo::rule).collect()
 }
 
 /// What the answer stands on besides the lab file and the rules.

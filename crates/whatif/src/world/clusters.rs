@@ -47,6 +47,7 @@ impl World {
                 endpoint: self.endpoint(lab, cluster, &control_planes, index),
                 finds_by_itself: finds_by_itself(&cluster.distribution),
                 grace: rules::detection::grace(cluster.distribution.kubernetes()),
+                taint: rules::eviction::taint(cluster.distribution.kubernetes()),
                 shutdown: rules::shutdown::grace(&cluster.distribution),
                 zones,
                 control_planes,

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use model::lab::{Apart, TaintEffect};
+use model::lab::TaintEffect;
 use model::quantity::Bytes;
 use serde_json::Value;
 
 use super::manifests::Claim;
 use super::selectors::{self, Is, Labels, Requirement};
 use super::{Ask, HostPort, Protocol, Workload};
-use crate::place::eligible::{HOSTNAME, Term, Toleration, Wish};
+use crate::place::eligible::{Term, Toleration, Wish};
 
 /// What a pod template says of other pods, before it is known who they are.
 #[derive(Debug, Clone, Default)]
@@ -98,13 +98,6 @@ pub(super) fn take(
     };
     let (near, away) = (of("podAffinity")?, of("podAntiAffinity")?);
     shape.spread = spread(pod, &shape.labels)?;
-    let own = |one: &Others| {
-        let selected = one.selector.as_ref();
-        selected.is_some_and(|selector| selectors::all_hold(selector, &shape.labels))
-    };
-    if away.iter().any(|one| own(one) && one.key == HOSTNAME) {
-        workload.apart = Some(Apart::Node);
-    }
     shape.near = near;
     shape.away = away;
     Ok(shape)

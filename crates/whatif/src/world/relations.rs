@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use model::lab::Apart;
+
 use super::pods::{Namespaces, Others, Shape};
 use super::selectors::{Labels, all_hold};
 use super::{Relations, Spread, Topology, Toward, Workload, World};
 use crate::bits::Bits;
 use crate::ids::{Id as _, NodeId, Table, TopologyId, WorkloadId};
-use crate::place::eligible::Eligible;
+use crate::place::eligible::{Eligible, HOSTNAME};
 
 /// What is known of a workload's pods while a world is built.
 #[derive(Debug, Clone)]
@@ -37,6 +39,10 @@ impl World {
                     }
                 })
                 .collect();
+            let by_name = |term: &&Toward| self.topologies[term.topology].key == HOSTNAME;
+            if away.iter().filter(by_name).any(|term| term.who.has(id)) {
+                self.workloads[id].apart.get_or_insert(Apart::Node);
+            }
             let mut near_all = self.all_workloads();
             for term in &near {
                 near_all.keep(&term.who);
