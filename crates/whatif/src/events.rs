@@ -23,6 +23,8 @@ pub struct Scenario {
     pub drained: bool,
     /// What was switched off returns after that time.
     pub back: Option<Ms>,
+    /// A battery carries it for that long first; all times are from when that is empty.
+    pub carried: Ms,
     all: Failure,
 }
 
@@ -38,6 +40,7 @@ impl Scenario {
             fenced: false,
             drained: false,
             back: None,
+            carried: 0,
             all: world.no_failure(),
         }
     }
@@ -176,10 +179,20 @@ impl Question {
         if let Some(minute) = self.at {
             scenario = scenario.at(world, minute);
         }
+        let carried = self.off.iter().chain(&self.fail);
+        scenario.carried = carried
+            .filter_map(|names| world.carried(names))
+            .min()
+            .unwrap_or(0);
         scenario.graceful = self.graceful;
         scenario.fenced = self.fenced;
         scenario.drained = self.drained;
-        scenario.back = self.back;
+        // Power that is back before the battery is empty was never gone.
+        if self.back.is_some_and(|back| back <= scenario.carried) && scenario.carried > 0 {
+            scenario.off.clear();
+            scenario.fail.clear();
+        }
+        scenario.back = self.back.map(|back| back.saturating_sub(scenario.carried));
         Ok(scenario)
     }
 }

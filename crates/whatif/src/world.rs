@@ -388,6 +388,8 @@ pub struct Workload {
     pub several: bool,
     /// How it is reached from outside of the cluster.
     pub way: Option<Way>,
+    /// The host of the lab that answers for the name that it is reached by.
+    pub named_by: Option<HostId>,
     /// It leads others in by their names.
     pub ingress: bool,
     /// It joins networks of clients.

@@ -262,7 +262,11 @@ impl<A: Algebra> Run<'_, A> {
         self.state.reached.clear();
         for (id, workload) in self.world.workloads.iter() {
             let served = self.state.served[id.index()];
-            let way = self.way(workload);
+            let mut way = self.way(workload);
+            // What was asked before may be remembered for a while.
+            if let Some(host) = workload.named_by.filter(|_| !self.course.lucky) {
+                way = self.algebra.both(way, self.state.hosts[host.index()]);
+            }
             let reached = self.algebra.both(served, way);
             self.state.reached.push(reached);
         }
@@ -271,7 +275,15 @@ impl<A: Algebra> Run<'_, A> {
     fn way(&mut self, workload: &Workload) -> A::Bit {
         match &workload.way {
             None | Some(Way::Forward) => self.algebra.constant(true),
-            Some(Way::Balanced { .. }) => self.state.balanced[workload.cluster.index()],
+            Some(Way::Balanced { keep_source }) => {
+                let balanced = self.state.balanced[workload.cluster.index()];
+                let heard = *keep_source && self.is_heard(workload);
+                if !keep_source || heard {
+                    balanced
+                } else {
+                    self.algebra.constant(false)
+                }
+            }
             Some(Way::Through(by)) => {
                 let door = self.state.served[by.index()];
                 let by = &self.world.workloads[*by];
@@ -284,5 +296,18 @@ impl<A: Algebra> Run<'_, A> {
             }
             Some(Way::Unknown(_)) => self.unknown(),
         }
+    }
+
+    /// Whether only a node with a pod answers for its address, and every node that may have one
+    /// can (rule 12); in the lucky course, one of them.
+    fn is_heard(&self, workload: &Workload) -> bool {
+        let balancer = &self.world.clusters[workload.cluster].balancer;
+        balancer.as_ref().is_none_or(|balancer| {
+            if self.course.lucky {
+                workload.nodes.meets(&balancer.speakers)
+            } else {
+                workload.nodes.within(&balancer.speakers)
+            }
+        })
     }
 }

@@ -326,6 +326,9 @@ impl Comeback {
         if let Some(Way::Through(by)) = &workload.way {
             at = at.both(self.workloads[by.index()]?);
         }
+        if let Some(host) = workload.named_by {
+            at = at.both(self.hosts[host.index()]?);
+        }
         Some(at)
     }
 }

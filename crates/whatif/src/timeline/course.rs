@@ -176,6 +176,17 @@ impl<'a> Asker<'a> {
             let served = self.fates[first + id.index()];
             if let Some(way) = &workload.way {
                 let mut fate = self.way(way, served, first);
+                if let Some(host) = workload.named_by
+                    && !self.sure.hosts[host.index()]
+                {
+                    let gone = stopped(Thing::Way(id), Verdict::Down, Cause::NamesGone(host));
+                    // What was asked before may be remembered for a while.
+                    let gone = Fate {
+                        certain: false,
+                        ..gone
+                    };
+                    fate = fate.and(gone, gone.cause);
+                }
                 fate.thing = Thing::Way(id);
                 self.fates.push(fate);
             }
@@ -198,9 +209,18 @@ impl<'a> Asker<'a> {
         };
         match way {
             Way::Forward => served,
-            Way::Balanced { .. } => {
+            Way::Balanced { keep_source } => {
                 let answered = answered(cluster);
-                served.and(answered, answered.cause)
+                let fate = served.and(answered, answered.cause);
+                if *keep_source && !self.is_heard(id) {
+                    let silent = stopped(Thing::Way(id), Verdict::Down, Cause::NotHeard(cluster));
+                    let silent = Fate {
+                        certain: false,
+                        ..silent
+                    };
+                    return fate.and(silent, silent.cause);
+                }
+                fate
             }
             Way::Through(by) => {
                 let door = self.fates[first + by.index()];
@@ -219,6 +239,15 @@ impl<'a> Asker<'a> {
                 Cause::NotKnown,
             ),
         }
+    }
+
+    /// Whether every node that may have a pod of it can answer for its address.
+    fn is_heard(&self, id: WorkloadId) -> bool {
+        let workload = &self.model.world.workloads[id];
+        let balancer = &self.model.world.clusters[workload.cluster].balancer;
+        balancer
+            .as_ref()
+            .is_none_or(|balancer| workload.nodes.within(&balancer.speakers))
     }
 
     fn workload_of(&self, thing: Thing) -> WorkloadOf {

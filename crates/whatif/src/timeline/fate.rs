@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{ClusterId, LinkId, PoolId, StorageId, WorkloadId};
+use crate::ids::{ClusterId, HostId, LinkId, PoolId, StorageId, WorkloadId};
 use crate::rules::RuleNo;
 use crate::span::Span;
 use crate::world::Attach;
@@ -129,6 +129,10 @@ pub enum Cause {
     DiskLost(WorkloadId),
     /// A network or an uplink is gone.
     LinkGone(LinkId),
+    /// The host that answers for its name is gone.
+    NamesGone(HostId),
+    /// Its pods may be where nobody answers for its address.
+    NotHeard(ClusterId),
     /// It needs that.
     Needs(WorkloadId),
     /// The way leads through that.
@@ -159,7 +163,8 @@ impl Cause {
             Self::NoControl(_) => RuleNo::Api,
             Self::Quorum(_) => RuleNo::Etcd,
             Self::Endpoint(_) | Self::HandedOver(_) => RuleNo::Vip,
-            Self::Announced(_) | Self::NobodyAnswers(_) => RuleNo::Balancer,
+            Self::Announced(_) | Self::NobodyAnswers(_) | Self::NotHeard(_) => RuleNo::Balancer,
+            Self::NamesGone(_) => RuleNo::Dns,
             Self::Still(_)
             | Self::StorageGone(_)
             | Self::Copies(_)

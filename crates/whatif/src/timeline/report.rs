@@ -9,7 +9,7 @@ use super::words;
 use crate::events::Scenario;
 use crate::ids::NodeId;
 use crate::rules::{Rule, RuleNo};
-use crate::span::Span;
+use crate::span::{Ms, Span};
 use crate::world::World;
 
 /// The answer to a question.
@@ -139,6 +139,7 @@ impl Report {
                 }),
             }
         }
+        shift(&mut things, &mut timeline, scenario.carried);
         let verdicts = [
             Verdict::Stays,
             Verdict::Moves,
@@ -160,7 +161,7 @@ impl Report {
             away: named(&scenario.away),
             graceful: scenario.graceful,
             drained: scenario.drained,
-            back: scenario.back,
+            back: scenario.back.map(|back| back + scenario.carried),
             counts: counts.filter(|counted| counted.count > 0).collect(),
             rules: followed(&things, &timeline),
             timeline,
@@ -174,6 +175,31 @@ impl Report {
     pub fn thing(&self, name: &str) -> Option<&Line> {
         self.things.iter().find(|line| line.thing == name)
     }
+}
+
+/// Tells all times from when power from outside went, where a battery carried things for a while.
+fn shift(things: &mut [Line], timeline: &mut Vec<Moment>, carried: Ms) {
+    if carried == 0 {
+        return;
+    }
+    let later = |span: &mut Span| *span = span.after(Span::new(carried, carried));
+    for line in things {
+        for span in [&mut line.from, &mut line.until, &mut line.partly] {
+            span.iter_mut().for_each(later);
+        }
+    }
+    timeline.iter_mut().for_each(|moment| later(&mut moment.at));
+    let dark = Moment {
+        at: Span::NOW,
+        what: "is without power from outside; batteries carry",
+        of: timeline
+            .first()
+            .map(|first| first.of.clone())
+            .unwrap_or_default(),
+        rule: RuleNo::Shutdown,
+        certain: true,
+    };
+    timeline.insert(0, dark);
 }
 
 /// The rules that lines and moments name, each once.

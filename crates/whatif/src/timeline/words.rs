@@ -159,6 +159,16 @@ pub(super) fn cause(
         }
         Cause::DiskLost(_) => "the disk that its data lies on failed".to_owned(),
         Cause::LinkGone(id) => format!("{} is gone", world.links[id].name),
+        Cause::NamesGone(host) => {
+            format!(
+                "{} answers for its name, and is gone",
+                world.hosts[host].name
+            )
+        }
+        Cause::NotHeard(_) => {
+            "only a node with a pod of it answers for its address, and some of those cannot"
+                .to_owned()
+        }
         Cause::Needs(id) => format!("it needs {}", workload(world, id)),
         Cause::Through(id) => format!("the way leads through {}", workload(world, id)),
         Cause::NotKnown => unknown(model, of),

@@ -13,7 +13,7 @@ use super::{
     Ask, Attach, Controller, Input, Origin, StorageKind, VolumeUse, Way, Workload, World, manifests,
 };
 use crate::bits::Bits;
-use crate::ids::{ClusterId, Id as _, NodeId, PoolId, WorkloadId};
+use crate::ids::{ClusterId, HostId, Id as _, NodeId, PoolId, WorkloadId};
 use crate::place::eligible::{Wish, eligible};
 use crate::rules;
 use crate::span::Ms;
@@ -45,6 +45,7 @@ impl World {
         }
         for (id, app) in apps {
             self.workloads[id].way = self.way(id, app, index);
+            self.workloads[id].named_by = self.named_by(app);
         }
         self.close_needs(&needs, index);
         self.add_relations(&told);
@@ -104,6 +105,7 @@ impl World {
             patience: rules::eviction::PATIENCE,
             several: false,
             way: None,
+            named_by: None,
             ingress: false,
             vpn: false,
             unknown: Vec::new(),
@@ -373,6 +375,24 @@ impl World {
             Expose::Ingress(ingress) => through(ingress.by.as_ref(), &|one| one.ingress),
             Expose::Tunnel(ingress) => through(ingress.by.as_ref(), &|one| !one.uplinks.is_empty()),
         })
+    }
+
+    /// The host that answers for an app's name: the DNS of the network whose zone it lies in, the
+    /// longest of them. A tunnel's names are answered for outside.
+    fn named_by(&self, app: &App) -> Option<HostId> {
+        let Some(Expose::Ingress(ingress)) = &app.expose else {
+            return None;
+        };
+        let within = |zone: &&String| {
+            let rest = ingress.host.strip_suffix(zone.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let links = self.links.iter();
+        let zones =
+            links.filter_map(|(_, link)| Some((link.zone.as_ref().filter(within)?, link.dns?)));
+        zones
+            .max_by_key(|(zone, _)| zone.len())
+            .map(|(_, host)| host)
     }
 
     /// What a workload needs, and what that needs in turn.
