@@ -22,8 +22,8 @@ pub use names::NotFound;
 
 use crate::bits::Bits;
 use crate::ids::{
-    ClusterId, DiskId, ElementId, HostId, LinkId, NodeId, PoolId, SiteId, StorageId, Table,
-    TopologyId, WorkloadId,
+    BackupId, ClusterId, DiskId, ElementId, HostId, LinkId, NodeId, PoolId, SiteId, StorageId,
+    Table, TopologyId, WorkloadId,
 };
 use crate::span::{Ms, Span};
 
@@ -58,6 +58,8 @@ pub struct World {
     pub storages: Table<StorageId, Storage>,
     /// Their pools.
     pub pools: Table<PoolId, Pool>,
+    /// Its backups.
+    pub backups: Table<BackupId, Backup>,
     /// What runs in pods.
     pub workloads: Table<WorkloadId, Workload>,
     /// Labels of nodes that pods tell places apart by.
@@ -303,6 +305,17 @@ pub struct Ceph {
     pub count: usize,
     /// It runs in pods on nodes.
     pub in_cluster: bool,
+}
+
+/// A backup.
+#[derive(Debug, Clone)]
+pub struct Backup {
+    /// Its name.
+    pub name: String,
+    /// The storage of the lab that it is written to.
+    pub storage: Option<StorageId>,
+    /// The uplinks to where it is written to outside of the lab; one of them is enough.
+    pub uplinks: Vec<LinkId>,
 }
 
 /// A pool of Ceph, or the whole of another storage.
@@ -556,6 +569,7 @@ impl World {
         world.add_around(input.lab, &mut index);
         world.add_clusters(input.lab, &mut index);
         world.add_storages(input.lab, &mut index);
+        world.add_backups(input.lab, &index);
         world.add_workloads(input, &mut index);
         world.add_balancers(input.lab, &index);
         world.number_elements();

@@ -195,7 +195,7 @@ proptest! {
                 Thing::Way(id) => prop_assert_eq!(up(fate), state.reached[at(id)], "{:?}", fate),
                 Thing::Api(id) => prop_assert_eq!(up(fate), state.api[whatif::ids::Id::index(id)]),
                 Thing::Link(id) => prop_assert_eq!(up(fate), state.links[whatif::ids::Id::index(id)]),
-                Thing::Dns(_) | Thing::Addresses(_) | Thing::Storage(_) => {}
+                Thing::Dns(_) | Thing::Addresses(_) | Thing::Storage(_) | Thing::Backup(_) => {}
             }
             if let Some(away) = fate.away
                 && up(fate)

@@ -107,6 +107,8 @@ impl Comeback {
             Thing::Addresses(id) => self.api[id.index()],
             Thing::Storage(id) => self.storages[id.index()],
             Thing::Link(id) => self.links[id.index()],
+            // It waits for its next turn anyway.
+            Thing::Backup(_) => None,
             Thing::Workload(id) | Thing::Way(id) => self.served[id.index()],
         }
     }

@@ -77,6 +77,10 @@ impl<'a> Asker<'a> {
             let fate = self.link(link);
             self.fates.push(fate);
         }
+        for backup in world.backups.ids() {
+            let fate = self.backup(backup);
+            self.fates.push(fate);
+        }
         self.workloads();
         if self.scenario.back.is_some() {
             let mut comeback = std::mem::take(&mut self.comeback);
@@ -258,7 +262,9 @@ impl<'a> Asker<'a> {
             Thing::Api(id) | Thing::Dns(id) | Thing::Addresses(id) => {
                 WorkloadOf(id, WorkloadId::at(0))
             }
-            Thing::Storage(_) | Thing::Link(_) => WorkloadOf(ClusterId::at(0), WorkloadId::at(0)),
+            Thing::Storage(_) | Thing::Link(_) | Thing::Backup(_) => {
+                WorkloadOf(ClusterId::at(0), WorkloadId::at(0))
+            }
         }
     }
 

@@ -188,7 +188,11 @@ impl List<'_> {
                     clusters.any(|(_, cluster)| cluster.dns == Some(id))
                 }
                 Thing::Storage(_) => fate.verdict == Verdict::Stays,
-                Thing::Dns(_) | Thing::Api(_) | Thing::Addresses(_) | Thing::Link(_) => false,
+                Thing::Dns(_)
+                | Thing::Api(_)
+                | Thing::Addresses(_)
+                | Thing::Link(_)
+                | Thing::Backup(_) => false,
             };
             if !told {
                 self.fate(fate);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{ClusterId, HostId, LinkId, PoolId, StorageId, WorkloadId};
+use crate::ids::{BackupId, ClusterId, HostId, LinkId, PoolId, StorageId, WorkloadId};
 use crate::rules::RuleNo;
 use crate::span::Span;
 use crate::world::Attach;
@@ -53,6 +53,8 @@ pub enum Thing {
     Storage(StorageId),
     /// A network.
     Link(LinkId),
+    /// A backup.
+    Backup(BackupId),
     /// What runs in pods.
     Workload(WorkloadId),
     /// The way to it from outside.

@@ -113,7 +113,8 @@ impl Report {
         ordered.sort_by_key(|fate| words::rank(world, fate.thing));
         let mut things = Vec::new();
         for fate in &ordered {
-            let plain = matches!(fate.thing, Thing::Link(_)) && fate.cause == Cause::Untouched;
+            let aside = matches!(fate.thing, Thing::Link(_) | Thing::Backup(_));
+            let plain = aside && fate.cause == Cause::Untouched;
             if !plain {
                 things.push(line(asker, fate));
             }

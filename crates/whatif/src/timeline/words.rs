@@ -21,6 +21,7 @@ pub(super) fn thing(world: &World, thing: Thing) -> String {
         Thing::Dns(cluster) => of("dns", cluster),
         Thing::Addresses(cluster) => of("addresses", cluster),
         Thing::Storage(storage) => format!("storage {}", world.storages[storage].name),
+        Thing::Backup(backup) => format!("backup {}", world.backups[backup].name),
         Thing::Link(link) => {
             let link = &world.links[link];
             if link.overlay {
@@ -258,7 +259,7 @@ fn unknown(model: &Model, of: Thing) -> String {
             Some(dns) => return unknown(model, Thing::Workload(dns)),
             None => Vec::new(),
         },
-        Thing::Api(_) | Thing::Link(_) => Vec::new(),
+        Thing::Api(_) | Thing::Link(_) | Thing::Backup(_) => Vec::new(),
     };
     if told.is_empty() {
         "something that it stands on is not known".to_owned()
@@ -296,6 +297,7 @@ pub(super) fn rank(world: &World, of: Thing) -> (u8, usize) {
         Thing::Dns(id) => (1, id.index()),
         Thing::Addresses(id) => (2, id.index()),
         Thing::Link(id) => (3, id.index()),
+        Thing::Backup(id) => (8, id.index()),
         Thing::Storage(id) => (4, id.index()),
         Thing::Workload(id) | Thing::Way(id) => {
             let origin = match world.workloads[id].origin {
