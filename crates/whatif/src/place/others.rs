@@ -134,9 +134,9 @@ impl Scheduler<'_> {
             there().map(|place| domains[place]).min().unwrap_or(0)
         };
         let own = u32::from(spread.toward.who.has(id));
-        for place in 0..places {
-            if domains[place] + own > fewest.saturating_add(spread.most) {
-                self.fitting.less(&topology.domains[place]);
+        for (pods, nodes) in domains.iter().zip(&topology.domains) {
+            if pods + own > fewest.saturating_add(spread.most) {
+                self.fitting.less(nodes);
             }
         }
     }

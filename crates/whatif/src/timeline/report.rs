@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::course::Asker;
 use super::fate::{Cause, Thing, Verdict};
 use super::placement::placement;
-use super::words;
+use super::{causes, words};
 use crate::events::Scenario;
 use crate::ids::NodeId;
 use crate::rules::{Rule, RuleNo};
@@ -266,7 +266,7 @@ fn line(asker: &Asker<'_>, fate: &super::fate::Fate) -> Line {
         from: fate.away.map(|away| away.from),
         until: fate.away.and_then(|away| away.until),
         partly: fate.partly,
-        because: words::cause(model, fate.thing, fate.cause, &asker.gone),
+        because: causes::cause(model, fate.thing, fate.cause, &asker.gone),
         rule: fate.cause.rule(),
         certain_nodes,
         possible_nodes,
