@@ -123,7 +123,7 @@ impl Expansion<'_> {
 fn app_needs(within: &Within<'_>) -> impl Iterator<Item = Address> {
     let components = ["flannel", "coredns"]
         .into_iter()
-        .filter_map(|name| Some(Address::new(Kind::Component, name.parse().ok()?)));
+        .filter_map(|entry| within.component_address(entry));
     let members = within.members.iter().cloned();
     members.chain(components).chain(within.api.clone())
 }
