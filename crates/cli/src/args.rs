@@ -4,7 +4,7 @@ mod failures;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use failures::WhatifArgs;
+pub(crate) use failures::{GraphArgs, ProveArgs, WhatifArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
@@ -139,17 +139,24 @@ pub(crate) enum Command {
         steading whatif labs/volatile-talos --off gamer\n  \
         steading whatif labs/volatile-talos --off availability=volatile --graceful\n  \
         steading whatif labs/skaia --fail vantas.ssd --fail link:man-uplink\n  \
-        steading whatif labs/jlh --off everything --then on\n\n\
+        steading whatif labs/jlh --off everything --then on\n  \
+        steading whatif labs/jlh/lab.yaml --off x86 --html x86.html\n\n\
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),
     /// Check every promise of the lab against all failures that it names
     #[command(after_help = "Examples:\n  \
         steading prove labs/volatile-talos/lab.yaml\n  \
-        steading prove labs/jlh/lab.yaml --format json\n\n\
+        steading prove labs/jlh/lab.yaml --format json\n  \
+        steading prove labs/skaia/as-published.yaml --html proof.html\n\n\
         Each promise holds, breaks (with the smallest failure that breaks it), or is unknown.\n\
         Exit code 3 when one does not hold.")]
-    Prove(LabArg),
+    Prove(ProveArgs),
+    /// Draw the lab: hosts, nodes, networks, storage and what runs in pods
+    #[command(after_help = "Examples:\n  \
+        steading graph labs/volatile-talos/lab.yaml\n  \
+        steading graph labs/jlh/lab.yaml --svg jlh.svg")]
+    Graph(GraphArgs),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use model::duration::Period;
 
+use std::path::PathBuf;
+
 use super::LabArg;
 
 #[derive(Debug, Args)]
@@ -35,6 +37,29 @@ pub(crate) struct WhatifArgs {
     /// Show also what nothing happens to
     #[arg(long)]
     pub(crate) all: bool,
+    /// Write the answer as a page, too: the lab with a slider over time. It needs nothing but a
+    /// browser
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// Write the proof as a page, too: each promise, and the lab with what breaks it. It needs
+    /// nothing but a browser
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// Write it as a drawing (SVG) instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// What happens then.

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use pictures::{Drawn, whatif_page};
 use whatif::events::Question;
 use whatif::search::{Suggestion, suggestions};
 use whatif::semantics::Model;
 use whatif::timeline::{Asker, Line, Report, Verdict};
 use whatif::world::{Input, World};
 
+use super::graph::written;
 use crate::args::{Format, WhatifArgs};
 use crate::exit::Exit;
 use crate::output::paragraph::wrapped;
@@ -45,6 +47,11 @@ pub(crate) fn run(arguments: &WhatifArgs, format: Format) -> anyhow::Result<Exit
         report: Report::of(&mut Asker::new(&model), &scenario),
         suggestions: suggestions(input, &question, None),
     };
+    if let Some(file) = &arguments.html {
+        let drawn = Drawn::new(&lab, &model);
+        let page = whatif_page(&drawn, &scenario, &told.report, &told.suggestions);
+        written(file, &page)?;
+    }
     match format {
         Format::Json => answer_json(&told)?,
         Format::Text => answer(&text(&told, arguments.all, Style::for_stdout())),
