@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
 use model::name::Name;
 use model::quantity::Bytes;
+use model::resource::Address;
 
 /// Your whole homelab from one file: declared, proven, running, and kept running.
 #[derive(Debug, Parser)]
@@ -399,6 +400,9 @@ pub(crate) struct PlanArgs {
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Save the plan, for `up --plan`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -474,6 +478,9 @@ pub(crate) struct ChangeArgs {
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,

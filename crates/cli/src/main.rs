@@ -8,6 +8,7 @@ mod exit;
 mod facts;
 mod output;
 mod places;
+mod promises;
 mod secrets;
 mod session;
 mod signals;
