@@ -4,7 +4,7 @@ mod failures;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use failures::{GraphArgs, ProveArgs, WhatifArgs};
+pub(crate) use failures::{GraphArgs, LiveArgs, ProveArgs, WhatifArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
@@ -141,7 +141,8 @@ pub(crate) enum Command {
         steading whatif labs/volatile-talos --off availability=volatile --graceful\n  \
         steading whatif labs/skaia --fail vantas.ssd --fail link:man-uplink\n  \
         steading whatif labs/jlh --off everything --then on\n  \
-        steading whatif labs/jlh/lab.yaml --off x86 --html x86.html\n\n\
+        steading whatif labs/jlh/lab.yaml --off x86 --html x86.html\n  \
+        steading whatif --live --off worker-1\n\n\
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),

@@ -7,6 +7,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod inside;
 pub(crate) mod internal;
+pub(crate) mod live;
 pub(crate) mod plan;
 pub(crate) mod power;
 pub(crate) mod prove;

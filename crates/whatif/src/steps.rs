@@ -32,7 +32,7 @@ use crate::prove::broken_beside;
 use crate::semantics::{Course, Model, Plain, State, evaluate};
 use crate::world::{Element, Failure};
 
-pub use away::GUESS;
+pub use away::{GUESS, base};
 
 /// Fewer control planes survive no failure: nothing is guarded that cannot stand.
 const FEW: usize = 3;
@@ -125,8 +125,9 @@ fn refusal(step: &Address, breaks: &[String]) -> Note {
     }
 }
 
-/// What stands beside `base` and breaks when that goes, too.
-fn breaks(around: &Around<'_>, base: &Failure, away: &Failure) -> Vec<String> {
+/// What stands beside `base` and breaks when that goes, too: quorums and promises, in words.
+#[must_use]
+pub fn breaks(around: &Around<'_>, base: &Failure, away: &Failure) -> Vec<String> {
     let model = around.model;
     let mut both = base.clone();
     both.add(away);

@@ -5,6 +5,7 @@ mod around;
 mod balancers;
 mod clusters;
 mod elements;
+mod live;
 mod manifests;
 mod names;
 mod storages;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use model::lab::{Apart, Availability, Lab};
 use serde_json::Value;
 
+pub use live::{Live, Now};
 pub use names::NotFound;
 
 use crate::bits::Bits;

@@ -7,10 +7,26 @@ use std::path::PathBuf;
 
 use super::LabArg;
 
+/// A running cluster instead of a lab file.
+#[derive(Debug, Args)]
+pub(crate) struct LiveArgs {
+    /// Not a lab file: a running cluster as it is, by your kubeconfig. It is only read
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// The kubeconfig. Default: what KUBECONFIG names, else ~/.kube/config
+    #[arg(long, value_name = "FILE", requires = "live")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context in it. Default: its current one
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub(crate) context: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct WhatifArgs {
     #[command(flatten)]
     pub(crate) lab: LabArg,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
     /// What is switched off: hosts, nodes, sites, storages, volatile, control-plane, everything,
     /// availability=volatile; several with commas
     #[arg(long, value_name = "WHAT")]
@@ -57,6 +73,8 @@ pub(crate) struct ProveArgs {
 pub(crate) struct GraphArgs {
     #[command(flatten)]
     pub(crate) lab: LabArg,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
     /// Write it as a drawing (SVG) instead
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,

@@ -5,23 +5,17 @@ use std::path::Path;
 use anyhow::Context as _;
 use pictures::{Scene, picture, text};
 use whatif::semantics::Model;
-use whatif::world::{Input, World};
 
-use super::whatif::readable;
+use super::whatif::asked;
 use crate::args::{Format, GraphArgs};
 use crate::exit::Exit;
 use crate::output::{answer, answer_json, tell};
-use crate::session::Readable;
 
 pub(crate) fn run(arguments: &GraphArgs, format: Format) -> anyhow::Result<Exit> {
-    let Some(Readable { lab, manifests }) = readable(&arguments.lab.lab)? else {
+    let Some(asked) = asked(&arguments.lab.lab, &arguments.live)? else {
         return Ok(Exit::Refused);
     };
-    let input = Input {
-        lab: &lab,
-        manifests: &manifests,
-    };
-    let scene = Scene::of(&lab, &Model::new(World::of(input)));
+    let scene = Scene::of(&asked.readable.lab, &Model::new(asked.world));
     if let Some(file) = &arguments.svg {
         written(file, &picture(&scene))?;
     }

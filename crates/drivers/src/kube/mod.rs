@@ -33,7 +33,7 @@ use model::resource::{Address, Kind, Resource};
 
 pub use access::{Access, credential, kubeconfig};
 pub use client::Clusters;
-pub use dump::dump;
+pub use dump::{dump, dump_running};
 pub use status::{ClusterStatus, NodeStatus, PodStatus, cluster_status};
 
 /// The driver of components, apps and connectivity.

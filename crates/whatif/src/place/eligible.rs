@@ -61,6 +61,8 @@ impl Wish {
         let has = |key: &str, value: &str| match key {
             "kubernetes.io/hostname" => value == name.as_str(),
             "kubernetes.io/arch" => value == arch,
+            // Labs have no other nodes.
+            "kubernetes.io/os" => value == "linux",
             _ => node.labels.get(key).is_some_and(|is| is == value),
         };
         let all =

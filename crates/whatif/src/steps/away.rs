@@ -29,7 +29,8 @@ pub(super) struct Taken {
 }
 
 /// What is not well already.
-pub(super) fn base(model: &Model, inventory: &Inventory) -> Failure {
+#[must_use]
+pub fn base(model: &Model, inventory: &Inventory) -> Failure {
     let world = &model.world;
     let well = |address: &Address| {
         inventory.things.get(address).is_some_and(|seen| {

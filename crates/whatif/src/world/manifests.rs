@@ -67,7 +67,7 @@ fn asks(pod: &Value) -> Result<Ask, String> {
     Ok(sum)
 }
 
-fn millicpu(value: &Value) -> Result<u64, String> {
+pub(super) fn millicpu(value: &Value) -> Result<u64, String> {
     let text = value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned);
@@ -84,7 +84,7 @@ fn millicpu(value: &Value) -> Result<u64, String> {
     read.ok_or_else(|| format!("{text:?} is no amount of processor"))
 }
 
-fn memory(value: &Value) -> Result<u64, String> {
+pub(super) fn memory(value: &Value) -> Result<u64, String> {
     let text = value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned);
