@@ -4,6 +4,8 @@
 //! touch nothing of each other or of the user's labs. They share the artifact cache and the node
 //! image. A lab is taken down when its test ends, however it ends.
 
+pub mod browser;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -4,12 +4,13 @@ mod failures;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use failures::WhatifArgs;
+pub(crate) use failures::{GraphArgs, LiveArgs, ProveArgs, WhatifArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
 use model::name::Name;
 use model::quantity::Bytes;
+use model::resource::Address;
 
 /// Your whole homelab from one file: declared, proven, running, and kept running.
 #[derive(Debug, Parser)]
@@ -139,7 +140,9 @@ pub(crate) enum Command {
         steading whatif labs/volatile-talos --off gamer\n  \
         steading whatif labs/volatile-talos --off availability=volatile --graceful\n  \
         steading whatif labs/skaia --fail vantas.ssd --fail link:man-uplink\n  \
-        steading whatif labs/jlh --off everything --then on\n\n\
+        steading whatif labs/jlh --off everything --then on\n  \
+        steading whatif labs/jlh/lab.yaml --off x86 --html x86.html\n  \
+        steading whatif --live --off worker-1\n\n\
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),
@@ -154,10 +157,16 @@ pub(crate) enum Command {
     /// Check every promise of the lab against all failures that it names
     #[command(after_help = "Examples:\n  \
         steading prove labs/volatile-talos/lab.yaml\n  \
-        steading prove labs/jlh/lab.yaml --format json\n\n\
+        steading prove labs/jlh/lab.yaml --format json\n  \
+        steading prove labs/skaia/as-published.yaml --html proof.html\n\n\
         Each promise holds, breaks (with the smallest failure that breaks it), or is unknown.\n\
         Exit code 3 when one does not hold.")]
-    Prove(LabArg),
+    Prove(ProveArgs),
+    /// Draw the lab: hosts, nodes, networks, storage and what runs in pods
+    #[command(after_help = "Examples:\n  \
+        steading graph labs/volatile-talos/lab.yaml\n  \
+        steading graph labs/jlh/lab.yaml --svg jlh.svg")]
+    Graph(GraphArgs),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {
@@ -400,6 +409,9 @@ pub(crate) struct PlanArgs {
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Save the plan, for `up --plan`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -493,6 +505,9 @@ pub(crate) struct ChangeArgs {
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,

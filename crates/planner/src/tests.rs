@@ -183,6 +183,7 @@ pub(crate) fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
         parent: Generation(0),
         resources,
         inventory,
+        forced: &Default::default(),
     })
 }
 

@@ -133,6 +133,7 @@ pub(crate) fn on(arguments: &OnArgs, format: Format) -> anyhow::Result<Exit> {
     let change = ChangeArgs {
         rung: arguments.at.rung(),
         sources: Sources { artifacts: None },
+        force: Vec::new(),
         yes: true,
     };
     match up::start(session, &change, format, &cancel) {

@@ -1,5 +1,6 @@
 //! `steading up`, `heal` and `down`: what changes a lab.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
@@ -10,9 +11,10 @@ use jiff::Timestamp;
 use model::event::Outcome;
 use model::plan::{Action, Impact, Plan};
 use model::resource::{Address, NodeMachine, Resource, Spec};
+use whatif::steps::Reviewed;
 
 use crate::args::{ChangeArgs, Format, HealArgs, UpArgs};
-use crate::commands::{check, plan, status, watch};
+use crate::commands::{check, plan, review, status, watch};
 use crate::exit::Exit;
 use crate::output::progress::Progress;
 use crate::output::style::Style;
@@ -108,6 +110,10 @@ impl<'a> Change<'a> {
         }))
     }
 
+    fn forced(&self) -> BTreeSet<Address> {
+        self.arguments.force.iter().cloned().collect()
+    }
+
     fn resources(&self) -> &[Resource] {
         self.session.resources()
     }
@@ -117,8 +123,9 @@ impl<'a> Change<'a> {
         let lock = session.store.lock(self.command, Timestamp::now())?;
         let log = StoredLog::open(&session.store, &lock)?;
         let engine = session.engine(cancel);
-        let mut plan = self.first_plan(&engine, &log, saved)?;
-        if !self.approve(&plan)? {
+        let mut reviewed = self.first_plan(&engine, &log, saved)?;
+        let plan = &reviewed.plan;
+        if !self.approve(plan)? {
             tell("nothing was done");
             return Ok(Exit::Done);
         }
@@ -126,17 +133,21 @@ impl<'a> Change<'a> {
             // Before anything carries the lab's id: it must not be forgotten.
             session.lock.save().map_err(DriverError::from)?;
         }
+        let forced = self.forced();
         let mut report = Report::default();
         for round in 0..ROUNDS {
-            if plan.is_empty() {
+            if reviewed.plan.is_empty() {
                 break;
             }
             if round > 0 {
-                tell(&plan::shown(session, &plan, Style::for_stderr()));
+                tell(&plan::shown(session, &reviewed, Style::for_stderr()));
+                if reviewed.plan.notes.iter().any(|note| note.refused) {
+                    break;
+                }
             }
             let progress = Progress::start();
             let events = progress.sink().context("the display has ended")?;
-            report = engine.apply(&plan, &log, &events)?;
+            report = engine.apply(&reviewed.plan, &log, &events)?;
             drop(events);
             drop(progress);
             if !report.succeeded() {
@@ -144,12 +155,13 @@ impl<'a> Change<'a> {
             }
             // What was made is looked at once more: objects that only seem well do not count.
             let inventory = engine.observe(self.resources())?;
-            plan = engine.plan(log.generation()?, self.resources(), &inventory);
+            let generation = log.generation()?;
+            reviewed = review::planned(session, &engine, generation, &inventory, &forced);
         }
-        if plan.is_empty() {
+        if reviewed.plan.is_empty() {
             session.store.set_applied(&lock, &session.lab)?;
         }
-        self.conclude(&report, &plan)
+        self.conclude(&report, &reviewed)
     }
 
     fn first_plan(
@@ -157,11 +169,12 @@ impl<'a> Change<'a> {
         engine: &Engine<'_>,
         log: &StoredLog<'_>,
         saved: Option<&Path>,
-    ) -> anyhow::Result<Plan> {
+    ) -> anyhow::Result<Reviewed> {
+        let forced = self.forced();
         let inventory = engine.observe(self.resources())?;
         let generation = log.generation()?;
         let plan = match saved {
-            None => engine.plan(generation, self.resources(), &inventory),
+            None => engine.plan_forced(generation, self.resources(), &inventory, &forced),
             Some(file) => {
                 let bytes = bounded(file)
                     .with_context(|| format!("reading the plan {}", file.display()))?;
@@ -169,11 +182,13 @@ impl<'a> Change<'a> {
                     .with_context(|| format!("{} is not a plan", file.display()))?
             }
         };
-        self.show(&plan)?;
-        engine.admit(&plan, generation, &inventory)?;
-        engine.preflight(&plan)?;
-        self.room_for_machines(&plan)?;
-        Ok(plan)
+        let reviewed = review::reviewed(&self.session, plan, &inventory, &forced);
+        self.show(&reviewed)?;
+        let plan = &reviewed.plan;
+        engine.admit(plan, generation, &inventory)?;
+        engine.preflight(plan)?;
+        self.room_for_machines(plan)?;
+        Ok(reviewed)
     }
 
     /// Refuses machines that this host has no room for, all of them counted together, before the
@@ -198,11 +213,11 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn show(&self, plan: &Plan) -> anyhow::Result<()> {
+    fn show(&self, reviewed: &Reviewed) -> anyhow::Result<()> {
         if self.format == Format::Json {
-            answer_json(plan)
+            answer_json(&plan::Told::of(reviewed))
         } else {
-            tell(plan::shown(&self.session, plan, Style::for_stderr()).trim_end());
+            tell(plan::shown(&self.session, reviewed, Style::for_stderr()).trim_end());
             Ok(())
         }
     }
@@ -228,7 +243,7 @@ impl<'a> Change<'a> {
         Ok(matches!(line.trim(), "y" | "Y" | "yes"))
     }
 
-    fn conclude(&self, report: &Report, left: &Plan) -> anyhow::Result<Exit> {
+    fn conclude(&self, report: &Report, left: &Reviewed) -> anyhow::Result<Exit> {
         let style = Style::for_stderr();
         for (address, outcome) in report.failures() {
             if let Outcome::Failed { causes, hint } = outcome {
@@ -253,12 +268,12 @@ impl<'a> Change<'a> {
             ));
             return Ok(Exit::Failed);
         }
-        if !left.is_empty() {
+        if !left.plan.is_empty() {
             tell(&style.bad("it was done, but this is still not right:"));
             tell(plan::shown(&self.session, left, style).trim_end());
             return Ok(Exit::Failed);
         }
-        for note in &left.notes {
+        for note in &left.plan.notes {
             tell(&format!(
                 "{} {}: {}",
                 style.warn("note"),
