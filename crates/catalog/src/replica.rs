@@ -392,6 +392,10 @@ impl Making<'_> {
     }
 
     fn rest(&mut self, lab: &mut Lab) {
+        let declared = lab.backups.len();
+        lab.backups
+            .retain(|_, backup| crate::snapshots::carried_out(backup));
+        let without_backups = lab.backups.len() < declared;
         for (section, given) in [
             ("firewall", !std::mem::take(&mut lab.firewall).is_empty()),
             ("storage", !std::mem::take(&mut lab.storage).is_empty()),
@@ -401,7 +405,7 @@ impl Making<'_> {
                 "observability",
                 !std::mem::take(&mut lab.observability).is_empty(),
             ),
-            ("backups", !std::mem::take(&mut lab.backups).is_empty()),
+            ("backups", without_backups),
             // A replica makes its own; those of the lab stay closed.
             ("secrets", !std::mem::take(&mut lab.secrets).is_empty()),
         ] {

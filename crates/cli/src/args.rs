@@ -126,6 +126,27 @@ pub(crate) enum Command {
     Heal(HealArgs),
     /// Remove what is ours, nothing else
     Down(ChangeArgs),
+    /// List the snapshots of etcd that are kept, or take one
+    #[command(after_help = "Examples:\n  \
+        steading snapshot --lab labs/quickstart         those that are kept\n  \
+        steading snapshot take --lab labs/quickstart    one more, now\n\n\
+        They lie encrypted in the state folder of the lab. Before a step that cannot be taken back\n\
+        one is taken anyway; on a schedule, where the lab declares it:\n  \
+        backups: { often: { of: [etcd], to: here, every: 6h, keep: 7d } }")]
+    Snapshot {
+        /// List them, or take one
+        #[arg(value_enum)]
+        what: Option<SnapshotWhat>,
+        #[command(flatten)]
+        lab: LabOption,
+    },
+    /// Take a cluster back to a snapshot: what was changed in it since is lost
+    #[command(
+        after_help = "Example: steading restore 20261121T130500Z --lab labs/quickstart\n\n\
+        Where all control planes are lost they are made anew first, as the same cluster. A restore\n\
+        that was cut off is carried to its end by what is run next: restore, up or heal."
+    )]
+    Restore(RestoreArgs),
     /// Switch a host of a replica off: its power is cut
     #[command(after_help = "Examples:\n  \
         steading off gamer --lab labs/volatile-talos/lab.yaml\n  \
@@ -511,6 +532,42 @@ pub(crate) struct ChangeArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The snapshot: its name, or enough of its beginning
+    pub(crate) snapshot: String,
+    #[command(flatten)]
+    pub(crate) lab: LabOption,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+impl RestoreArgs {
+    /// As the commands that change a lab take it.
+    pub(crate) fn change(&self) -> ChangeArgs {
+        ChangeArgs {
+            rung: RungArg {
+                lab: LabArg {
+                    lab: self.lab.lab.clone(),
+                },
+                replica: self.lab.replica,
+            },
+            sources: Sources { artifacts: None },
+            yes: self.yes,
+        }
+    }
+}
+
+/// What to do with snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SnapshotWhat {
+    /// Name those that are kept.
+    List,
+    /// Take one of every cluster, now.
+    Take,
 }
 
 /// Whose log.

@@ -1,7 +1,7 @@
 //! `steading off` and `steading on`: the power switches of a replica's hosts.
 
 use anyhow::Context as _;
-use driver::{Cancel, Progress, StepContext};
+use driver::{Cancel, StepContext};
 use drivers::container::How;
 use jiff::Timestamp;
 use model::name::Name;
@@ -11,7 +11,7 @@ use store::StoreError;
 use crate::args::{ChangeArgs, Format, HostArg, LabArg, OffArgs, OnArgs, RungArg, Sources};
 use crate::commands::{check, up};
 use crate::exit::Exit;
-use crate::output::{answer_json, tell};
+use crate::output::{Told, answer_json, tell};
 use crate::session::Session;
 use crate::signals;
 
@@ -22,15 +22,6 @@ struct Switched<'a> {
     on: bool,
     /// Its nodes, which went or come with it.
     nodes: Vec<&'a Name>,
-}
-
-/// Tells at the terminal what it waits for.
-struct Told;
-
-impl Progress for Told {
-    fn doing(&self, what: &str) {
-        tell(what);
-    }
 }
 
 impl HostArg {

@@ -166,10 +166,9 @@ impl Live {
             };
             let millicpu = object.pointer("/status/allocatable/cpu");
             let memory = object.pointer("/status/allocatable/memory");
-            if let (Some(Ok(millicpu)), Some(Ok(memory))) = (
-                millicpu.map(pods::millicpu),
-                memory.map(pods::memory),
-            ) {
+            if let (Some(Ok(millicpu)), Some(Ok(memory))) =
+                (millicpu.map(pods::millicpu), memory.map(pods::memory))
+            {
                 world.nodes[id].room = Some(Ask { millicpu, memory });
             }
             let ready = list(object, "/status/conditions")
