@@ -48,7 +48,16 @@ pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> 
 
 /// A plan as text, with what this machine knows about its steps; of a replica, what is other in it.
 pub(crate) fn shown(session: &Session, plan: &Plan, style: Style) -> String {
-    let text = plan_text(plan, &Known(session), style);
+    let mut text = plan_text(plan, &Known(session), style);
+    for one in session.container.troubles(&session.scope) {
+        let trouble = &one.trouble;
+        let what = format!("{trouble}: {}", trouble.does());
+        text = format!(
+            "  {} {what}; steading on {} ends that\n{text}",
+            style.warn("made to go wrong"),
+            trouble.key()
+        );
+    }
     match &session.checked.replica {
         Some(changes) if creates(plan) => format!("{}\n{text}", replica::text(changes, style)),
         _ => text,

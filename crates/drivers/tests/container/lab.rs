@@ -115,6 +115,7 @@ impl Lab {
                 host: "h".parse().unwrap(),
                 cidr: "10.88.0.0/24".parse().unwrap(),
                 gateway: "10.88.0.1".parse().unwrap(),
+                routed: false,
                 mtu: 1500,
             }),
         )
@@ -154,7 +155,10 @@ impl Lab {
 
     /// A host of a replica, linked to the network.
     pub fn host(&self, name: &str) -> Step {
-        let link = HostLink { mtu: 1500 };
+        let link = HostLink {
+            mtu: 1500,
+            speed: None,
+        };
         step(
             &format!("host/{name}"),
             Spec::Host(HostSpace {
