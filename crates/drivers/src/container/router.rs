@@ -278,7 +278,7 @@ fn write_files(order: &Order) -> io::Result<()> {
     for (file, text) in [
         ("hosts", config::hosts(spec)),
         ("dnsmasq.conf", config::dnsmasq(spec, FOLDER)),
-        ("chrony.conf", config::chrony(spec)),
+        ("chrony.conf", config::chrony(spec, FOLDER)),
         ("rules.nft", config::rules(spec, link)),
     ] {
         fs::write(format!("{FOLDER}/{file}"), text)?;

@@ -88,8 +88,9 @@ fn handed_out(text: &mut String, network: &Name, link: &RouterLink) {
 
 /// The configuration of chronyd (chrony.conf(5)): this machine's time for the lab's networks, never
 /// set from anywhere.
-pub(super) fn chrony(router: &Router) -> String {
-    let mut text = String::from("local stratum 10\ncmdport 0\nbindcmdaddress /\n");
+pub(super) fn chrony(router: &Router, folder: &str) -> String {
+    let mut text =
+        format!("local stratum 10\ncmdport 0\nbindcmdaddress /\npidfile {folder}/chronyd.pid\n");
     for link in router.links.values() {
         let _ = writeln!(text, "allow {}", link.address.trunc());
     }
@@ -157,7 +158,7 @@ mod tests {
         let all = [
             hosts(&router),
             dnsmasq(&router, "/run/router"),
-            chrony(&router),
+            chrony(&router, "/run/router"),
             rules(&router, link),
         ];
         insta::assert_snapshot!(all.join("----\n"));
