@@ -2,7 +2,7 @@
 
 mod apps;
 mod components;
-mod router;
+pub(crate) mod router;
 mod within;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -288,7 +288,10 @@ mod tests {
     fn what_is_wrong_is_told_with_what_to_write() {
         for (text, told) in [
             ("link:lam", "did you mean lan?"),
-            ("link:gamer.internet", "no network \"internet\"; it has: both, lan"),
+            (
+                "link:gamer.internet",
+                "no network \"internet\"; it has: both, lan",
+            ),
             ("link:both", "link:both.NETWORK"),
             ("disk:lan", "no host \"lan\""),
             ("cpu:gamer", "cpu:HOST=1%"),

@@ -14,6 +14,15 @@ use super::Expansion;
 /// The router's name: a replica has one.
 const NAME: &str = "replica";
 
+/// Whether a text is a name of DNS. The texts that the router's programs read hold nothing else.
+pub(crate) fn is_dns_name(text: &str) -> bool {
+    let label = |label: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(fits)
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
 impl Expansion<'_> {
     /// Adds the router, once the networks are there.
     pub(super) fn router(&mut self, (image, made_from): &(Address, NodeImage)) {
@@ -36,6 +45,7 @@ impl Expansion<'_> {
             image: Digest::of(made_from),
             names: self.names(&links),
             links,
+            uplink: self.lab.replica.as_ref().is_some_and(|one| one.uplink),
         };
         self.add(Address::new(Kind::Router, name), Spec::Router(spec), needs);
     }
@@ -58,7 +68,11 @@ impl Expansion<'_> {
         Some(RouterLink {
             address: IpNet::new(network.router_address()?, range.prefix_len()).ok()?,
             mtu: self.lab.network_mtu(name),
-            zone: network.dns.as_ref().map(|dns| dns.zone.clone()),
+            zone: network
+                .dns
+                .as_ref()
+                .map(|dns| dns.zone.clone())
+                .filter(|zone| is_dns_name(zone)),
             dhcp,
             closed_to: network.isolated_from.iter().cloned().collect(),
         })
@@ -114,7 +128,7 @@ impl Expansion<'_> {
             .keys()
             .filter_map(|name| self.lab.networks.get(name)?.dns.as_ref())
         {
-            for (name, address) in &dns.records {
+            for (name, address) in dns.records.iter().filter(|(name, _)| is_dns_name(name)) {
                 let zone = &dns.zone;
                 let full = match name.ends_with(&format!(".{zone}")) || name == zone {
                     true => name.clone(),

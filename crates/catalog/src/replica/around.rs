@@ -8,6 +8,7 @@ use model::lab::{Host, Lab, Network, Node, Reservation};
 use model::name::Name;
 
 use super::{Making, free_address};
+use crate::expand::router::is_dns_name;
 
 /// A part of hosts: its name in the lab file, and how it is told of one.
 type Part = (&'static str, fn(&Host) -> Option<String>);
@@ -100,15 +101,7 @@ impl Making<'_> {
                 self.stands_in(at(field), router, format!("{server} is no machine here"));
             }
         }
-        if let Some(dns) = &mut network.dns {
-            let asked = !std::mem::take(&mut dns.forward).is_empty();
-            if !std::mem::take(&mut dns.upstream).is_empty() || asked {
-                self.left_out(
-                    at("dns"),
-                    "nobody outside is asked for names: there is no way out",
-                );
-            }
-        }
+        self.asked_elsewhere(name, network);
         for (field, given) in [
             ("wifi", network.wifi.take().is_some()),
             ("vlan", network.vlan.take().is_some()),
@@ -117,6 +110,34 @@ impl Making<'_> {
             if given {
                 self.left_out(at(field), "it is a wire of its own without a way out");
             }
+        }
+    }
+
+    /// Names that others would be asked for, and those that are none.
+    fn asked_elsewhere(&mut self, name: &Name, network: &mut Network) {
+        let Some(dns) = &mut network.dns else { return };
+        let at = |field: &str| format!("networks.{name}.{field}");
+        let asked = !std::mem::take(&mut dns.forward).is_empty();
+        let asked = !std::mem::take(&mut dns.upstream).is_empty() || asked;
+        let out = self.of.replica.as_ref().is_some_and(|one| one.uplink);
+        match (asked, out) {
+            (false, _) => {}
+            (true, true) => self.stands_in(
+                at("dns.upstream"),
+                "the servers that this machine asks",
+                "it goes out by this machine",
+            ),
+            (true, false) => self.left_out(
+                at("dns.upstream"),
+                "nobody outside is asked for names: there is no way out",
+            ),
+        }
+        let strange = |name: &&String| !is_dns_name(name);
+        let names = dns.records.keys().chain([&dns.zone]).filter(strange);
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        if !names.is_empty() {
+            let field = format!("{}: {}", at("dns"), names.join(", "));
+            self.left_out(field, "that is no name of DNS");
         }
     }
 

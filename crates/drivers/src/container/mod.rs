@@ -315,6 +315,7 @@ pub fn internal(arguments: &[String]) -> Option<Result<i32, String>> {
         ["host"] => host::holder(),
         ["router"] => router::launcher(),
         ["router-init"] => Err(router::init()),
+        ["router-uplink", first] => Err(router::uplink(first)),
         ["forward"] => forward::serve(),
         _ => return None,
     })

@@ -8,7 +8,10 @@
 //! ```
 //! It has the gateways' addresses, answers for the lab's names, hands out addresses, tells the time,
 //! and routes between networks that are not closed to each other. It has no other link: nothing
-//! that it is sent can go on to this machine or beyond.
+//! that it is sent can go on to this machine or beyond. Only where the lab declares an uplink for its
+//! replica, a further process of the node image, in this machine's network, takes what leaves by a
+//! tap device and makes connections of its own out of it (slirp4netns(1)): no link, route or rule of
+//! this machine is touched by that either.
 
 mod config;
 mod root;
@@ -40,6 +43,8 @@ const HELD: i32 = 75;
 const LIMIT: Duration = Duration::from_secs(20);
 /// Where its programs find what they are told.
 const FOLDER: &str = "/run/router";
+/// The program that leads out, as Debian names it.
+const UPLINK_PROGRAM: &str = "slirp4netns";
 /// What listens on which UDP port.
 const DNS: u16 = 53;
 const DHCP: u16 = 67;
@@ -165,9 +170,48 @@ fn start(
     tags::tag(&mut command, step, context);
     tags::describe(&mut command, &step.resource.spec);
     match launch::run(command, &order).map_err(failed)? {
-        (Some(0 | HELD), _) => Ok(()),
-        (_, said) => Err(failed(said)),
+        (Some(0 | HELD), _) => {}
+        (_, said) => return Err(failed(said)),
     }
+    if !spec.uplink {
+        return Ok(());
+    }
+    let found = tags::find(scope).remove(&step.address).unwrap_or_default();
+    let first = found.iter().find(|one| one.enterable());
+    let first = first.ok_or_else(|| failed("it has ended".to_owned()))?.pid;
+    let mut command = Command::new(&paths.program);
+    command
+        .args(["internal", "router-uplink", &first.to_string()])
+        .env_clear()
+        .env("PATH", seed::PATH);
+    tags::tag(&mut command, step, context);
+    let done = launch::spawn_and_wait_for_name(command, &order, UPLINK_PROGRAM);
+    done.map_err(|said| failed(format!("its uplink: {said}")))
+}
+
+/// `internal router-uplink PID`: becomes the uplink of the router whose process 1 that is.
+pub(super) fn uplink(first: &str) -> String {
+    let order = match read_order() {
+        Ok(order) => order,
+        Err(error) => return error,
+    };
+    if let Err(error) = cgroup::enter_lab(&order.scope()) {
+        return format!("entering control groups: {error}");
+    }
+    let _ = nix::unistd::setsid();
+    let resolver = fs::canonicalize("/etc/resolv.conf").ok();
+    if let Err(error) = root::enter(&order.image, resolver.as_deref()) {
+        return format!("putting the file system together: {error}");
+    }
+    let error = Command::new(format!("/usr/bin/{UPLINK_PROGRAM}"))
+        .args(["--configure", "--mtu=1500", "--disable-host-loopback"])
+        .args(["--cidr", config::OUTSIDE, "--netns-type=path"])
+        .args([&format!("/proc/{first}/ns/net"), config::UPLINK])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .exec();
+    format!("starting {UPLINK_PROGRAM}: {error}")
 }
 
 fn read_order() -> Result<Order, String> {
@@ -244,7 +288,7 @@ pub(super) fn init() -> String {
         Ok(order) => order,
         Err(error) => return error,
     };
-    if let Err(error) = root::enter(&order.image) {
+    if let Err(error) = root::enter(&order.image, None) {
         return format!("putting the file system together: {error}");
     }
     if let Err(error) = nix::unistd::sethostname("router") {
@@ -317,6 +361,7 @@ pub(super) fn gone() -> Observed {
         image: model::digest::Digest::of(&()),
         links: BTreeMap::new(),
         names: BTreeMap::new(),
+        uplink: false,
     };
     Observed::ours(None, Some(Spec::Router(nothing))).fault(
         "nothing holds it",
@@ -342,6 +387,10 @@ fn faults(scope: &Scope, spec: &Router, first: i32, holders: &see::Holders) -> V
         if !(inside.lines().any(has) && outside) {
             faults.push(format!("its link into network {network} leads nowhere"));
         }
+    }
+    let out = format!(" {} ", config::UPLINK);
+    if spec.uplink && !inside.lines().any(|line| line.contains(&out)) {
+        faults.push("its uplink leads nowhere".to_owned());
     }
     let open = fs::read_to_string(format!("/proc/{first}/net/udp")).unwrap_or_default();
     let dhcp = spec.links.values().any(|link| link.dhcp.is_some());

@@ -44,7 +44,7 @@ pub fn image() -> Result<Image, String> {
                 serde_json::from_slice(&std::fs::read(&record).ok()?).ok()?;
             let image: NodeImage = serde_json::from_value(json.get("image")?.clone()).ok()?;
             // Older ones have no router in them.
-            let whole = image.packages.contains("dnsmasq-base");
+            let whole = image.packages.contains("slirp4netns");
             whole.then(|| (made, Digest::of(&image)))
         })
         .max_by_key(|(made, _)| *made);

@@ -1,8 +1,10 @@
 //! The router of a replica: names, addresses, time, ways between networks, and none out.
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
+
+use model::plan::Step;
 
 use crate::lab::{Image, Lab};
 use crate::life::teardown;
@@ -51,6 +53,7 @@ pub fn a_router_serves_its_networks(image: &Image) {
     lab.apply(&router);
     lab.assert_well(&router);
     ways(&lab);
+    leads_out_only_if_declared(&lab, &router);
     let inotify = "ls -l /proc/[0-9]*/fd | grep -c anon_inode:inotify";
     let count = Command::new("nsenter")
         .args(["--target", &lab.pid("router/replica"), "--mount", "--pid"])
@@ -60,6 +63,44 @@ pub fn a_router_serves_its_networks(image: &Image) {
     let count = String::from_utf8(count.stdout).unwrap();
     assert_eq!(count.trim(), "0", "inotify instances are scarce");
     teardown(&lab, &[&inner, &outer, &router, &lan, &guest]);
+}
+
+/// With an uplink, and only then, this machine is reached by its own addresses; never by loopback.
+fn leads_out_only_if_declared(lab: &Lab, router: &Step) {
+    let Some(mine) = own_addresses().into_iter().next() else {
+        return;
+    };
+    let here = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = here.local_addr().unwrap().port();
+    let connect = |to: &str| {
+        format!("socat -u OPEN:/dev/null TCP:{to}:{port},connect-timeout=3 2> /dev/null")
+    };
+    lab.inside("inner", &format!("! {}", connect(&mine)));
+    let mut spec = serde_json::to_value(&router.resource.spec).unwrap()["router"].clone();
+    spec["uplink"] = true.into();
+    let open = lab.router(spec);
+    lab.apply(&open);
+    lab.assert_well(&open);
+    lab.inside("inner", &connect(&mine));
+    lab.inside("outer", &connect(&mine));
+    lab.inside("inner", &format!("! {}", connect("198.18.53.2")));
+    lab.apply(router);
+    lab.assert_well(router);
+    lab.inside("inner", &format!("! {}", connect(&mine)));
+}
+
+/// The addresses of this machine, beside loopback's.
+fn own_addresses() -> Vec<String> {
+    let told = Command::new("ip")
+        .args(["-o", "-4", "address"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let addresses = told
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(3)?.split('/').next());
+    let beyond = addresses.filter(|address| !address.starts_with("127."));
+    beyond.map(str::to_owned).collect()
 }
 
 fn names_and_time(lab: &Lab) {
@@ -149,17 +190,8 @@ fn nothing_gets_out(lab: &Lab) {
     here.set_read_timeout(Some(Duration::from_millis(500)))
         .unwrap();
     let port = here.local_addr().unwrap().port();
-    let told = Command::new("ip")
-        .args(["-o", "-4", "address"])
-        .output()
-        .unwrap();
-    let told = String::from_utf8(told.stdout).unwrap();
-    let mine = told
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(3)?.split('/').next())
-        .filter(|address| !address.starts_with("127."));
-    let beyond = ["192.0.2.1", "255.255.255.255", "224.0.0.1"];
-    for address in mine.chain(beyond) {
+    let beyond = ["192.0.2.1", "255.255.255.255", "224.0.0.1"].map(str::to_owned);
+    for address in own_addresses().into_iter().chain(beyond) {
         let send =
             format!("echo out | socat -t 0.2 - UDP4-DATAGRAM:{address}:{port},broadcast || true");
         lab.inside("inner", &send);

@@ -98,6 +98,9 @@ pub struct Router {
     pub links: BTreeMap<Name, RouterLink>,
     /// The names that it answers for.
     pub names: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// Whether it leads out to the internet, by this machine's own connections.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uplink: bool,
 }
 
 /// The link of a [`Router`] into a network, and what it does there.

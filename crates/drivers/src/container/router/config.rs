@@ -9,6 +9,13 @@ use ipnet::IpNet;
 use model::name::Name;
 use model::resource::{Router, RouterLink};
 
+/// The range between the router and this machine, where there is an uplink: of those for tests of
+/// networks (RFC 2544), so that no lab has it.
+pub(super) const OUTSIDE: &str = "198.18.53.0/24";
+/// Who answers for names there (slirp4netns(1): the third address).
+const OUTSIDE_DNS: &str = "198.18.53.3";
+/// The link to there.
+pub(super) const UPLINK: &str = "uplink";
 /// How long an address is handed out for.
 const LEASE: &str = "1h";
 
@@ -24,8 +31,8 @@ pub(super) fn hosts(router: &Router) -> String {
     text
 }
 
-/// The configuration of dnsmasq (dnsmasq(8)). Nothing is asked elsewhere; no file is watched, so
-/// that no inotify instance is taken.
+/// The configuration of dnsmasq (dnsmasq(8)). Nothing is asked elsewhere but by an uplink; no file is
+/// watched, so that no inotify instance is taken.
 pub(super) fn dnsmasq(router: &Router, folder: &str) -> String {
     let mut text = format!(
         "keep-in-foreground\nlog-facility=-\nuser=nobody\ngroup=nogroup\nbind-dynamic\n\
@@ -38,6 +45,9 @@ pub(super) fn dnsmasq(router: &Router, folder: &str) -> String {
         .collect();
     for zone in zones.keys() {
         let _ = writeln!(text, "local=/{zone}/");
+    }
+    if router.uplink {
+        let _ = writeln!(text, "server={OUTSIDE_DNS}");
     }
     if router.links.values().any(|link| link.dhcp.is_some()) {
         let _ = writeln!(
@@ -116,12 +126,20 @@ pub(super) fn rules(router: &Router, link: impl Fn(&Name) -> String) -> String {
             let _ = writeln!(input, "    iifname \"{one}\" ip daddr {gateway} drop");
         }
     }
+    // What goes out does so by the router's own address there.
+    let outward = match router.uplink {
+        true => format!(
+            "  chain outward {{\n    type nat hook postrouting priority srcnat; policy accept;\n    \
+             oifname \"{UPLINK}\" masquerade\n  }}\n"
+        ),
+        false => String::new(),
+    };
     format!(
         "table inet steading {{\n  \
            chain forward {{\n    type filter hook forward priority filter; policy accept;\n    \
              ct state established,related accept\n{forward}  }}\n  \
            chain input {{\n    type filter hook input priority filter; policy accept;\n\
-             {input}  }}\n}}\n"
+             {input}  }}\n{outward}}}\n"
     )
 }
 
@@ -149,6 +167,16 @@ mod tests {
             "names": { "pi": ["10.0.0.11"], "pi.home.arpa": ["10.0.0.11"] }
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn only_an_uplink_leads_out() {
+        let text = |router: &Router| dnsmasq(router, "") + &rules(router, Name::to_string);
+        let mut router = router();
+        let words = ["server=198", "masquerade"];
+        assert!(words.iter().all(|word| !text(&router).contains(word)));
+        router.uplink = true;
+        assert!(words.iter().all(|word| text(&router).contains(word)));
     }
 
     #[test]

@@ -13,9 +13,9 @@ use crate::container::mounts;
 /// Folders that programs write to, each empty at the start.
 const WRITTEN: [&str; 4] = ["run", "tmp", "var/lib/chrony", "var/log"];
 
-/// Puts the root together and makes it that of the calling process, which must be process 1 of a
-/// new process namespace.
-pub(super) fn enter(image: &Path) -> io::Result<()> {
+/// Puts the root together and makes it that of the calling process, in a mount namespace of its own.
+/// `resolver`: a file that is seen as `/etc/resolv.conf`.
+pub(super) fn enter(image: &Path, resolver: Option<&Path>) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     mounts::change("/", MsFlags::MS_PRIVATE | MsFlags::MS_REC)?;
     let root = image.join("rootfs");
@@ -35,6 +35,10 @@ pub(super) fn enter(image: &Path) -> io::Result<()> {
         flags,
         None::<&str>,
     )?;
+    let names = root.join("etc/resolv.conf");
+    if let Some(resolver) = resolver.filter(|file| file.is_file() && names.is_file()) {
+        mounts::bind(resolver, &names)?;
+    }
     mounts::read_only(&root)?;
     std::env::set_current_dir(&root)?;
     // As for a node: the old root lands on the new one's own place and is let go of there.
