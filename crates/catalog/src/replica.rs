@@ -2,6 +2,8 @@
 //! does not reach by what is nearest to it, and everything else left out. Nothing silently: each
 //! change is told.
 
+mod around;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -60,6 +62,8 @@ pub fn replica(lab: &Lab, here: Arch) -> Replica {
     making.nodes(&mut lab);
     making.hosts(&mut lab, here);
     making.networks(&mut lab);
+    making.keep_reservations(&mut lab);
+    making.gateways(&mut lab);
     making.endpoints(&mut lab);
     making.components(&mut lab);
     making.apps(&mut lab);
@@ -104,13 +108,19 @@ impl Making<'_> {
         let names: Vec<Name> = lab.clusters.keys().cloned().collect();
         for name in names.into_iter().filter(|name| Some(name) != kept.as_ref()) {
             lab.clusters.remove(&name);
+            let nodes: Vec<&str> = self
+                .of
+                .nodes_of(&name)
+                .map(|(node, _)| node.as_str())
+                .collect();
+            let nodes = nodes.join(", ");
             lab.nodes.retain(|_, node| node.cluster != name);
             lab.apps
                 .retain(|_, app| app.cluster.as_ref() != Some(&name));
             lab.components
                 .retain(|_, component| component.cluster.as_ref() != Some(&name));
             let why = "a replica is of one cluster; this is the one with fewer nodes";
-            self.left_out(format!("clusters.{name}"), why);
+            self.left_out(format!("clusters.{name} with its nodes {nodes}"), why);
         }
         for (name, cluster) in &mut lab.clusters {
             self.cluster(name, cluster);
@@ -190,7 +200,9 @@ impl Making<'_> {
                 let memory = host.and_then(|host| host.memory).unwrap_or(UNTOLD.memory);
                 (cpu, memory)
             });
-            node.address = self.address(node).map(Dual::one);
+            let address = self.address(node);
+            self.parts_of_node(name, node, address);
+            node.address = address.map(Dual::one);
             node.addresses.clear();
             node.vm = None;
             node.container = Some(ContainerMachine { cpu, memory });
@@ -258,6 +270,7 @@ impl Making<'_> {
         }
         let used: BTreeSet<Name> = used.into_iter().cloned().collect();
         lab.hosts.retain(|name, _| used.contains(name));
+        self.parts_of_hosts(lab);
     }
 
     /// The networks that nodes stand in, each as a plain one.
@@ -297,6 +310,7 @@ impl Making<'_> {
             plain.mtu = Some(mtu);
             plain.overlay = None;
             plain.over = None;
+            self.served(name, &mut plain);
             kept.insert(name.clone(), plain);
         }
         if !without.is_empty() {

@@ -147,14 +147,23 @@ pub(crate) enum Command {
         that was cut off is carried to its end by what is run next: restore, up or heal."
     )]
     Restore(RestoreArgs),
-    /// Switch a host of a replica off: its power is cut
+    /// Switch something of a replica off: a host, a link, the space on a disk, part of a processor
     #[command(after_help = "Examples:\n  \
-        steading off gamer --lab labs/volatile-talos/lab.yaml\n  \
-        steading off gamer --graceful --lab labs/volatile-talos/lab.yaml\n\n\
-        Then steading heal --replica moves what may move; steading on gamer brings it back.")]
+        steading off gamer --lab labs/volatile-talos/lab.yaml             its power is cut\n  \
+        steading off gamer --graceful --lab labs/volatile-talos/lab.yaml  it is shut down\n  \
+        steading off link:lan             the network carries nothing between hosts\n  \
+        steading off link:gamer           the host is cut off from its networks\n  \
+        steading off link:gamer.lan       from one of them\n  \
+        steading off disk:gamer           what is written on it finds no space left\n  \
+        steading off cpu:gamer=20%        its nodes get a fifth of their processors\n\n\
+        Each lasts until steading on, whatever runs or is killed in between. Of a host that is off,\n\
+        steading heal --replica moves what may move. Clocks cannot be stepped: the kernel has one.")]
     Off(OffArgs),
-    /// Switch a host of a replica on again, and start what belongs on it
-    #[command(after_help = "Example: steading on gamer --lab labs/volatile-talos/lab.yaml")]
+    /// Switch something of a replica on again; of a host, start what belongs on it
+    #[command(after_help = "Examples:\n  \
+        steading on gamer --lab labs/volatile-talos/lab.yaml\n  \
+        steading on link:lan\n  \
+        steading on --all                 everything that was switched off")]
     On(OnArgs),
     /// Ask what stays, moves, waits or is lost when something goes; changes nothing
     #[command(after_help = "Examples:\n  \
@@ -471,17 +480,26 @@ pub(crate) struct HealArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct OffArgs {
+    /// A host, link:NETWORK, link:HOST, link:HOST.NETWORK, disk:HOST or cpu:HOST=20%
+    pub(crate) what: String,
     #[command(flatten)]
-    pub(crate) at: HostArg,
-    /// Shut it down: end its pods before the power goes
+    pub(crate) of: OfReplica,
+    /// Shut the host down: end its pods before the power goes
     #[arg(long)]
     pub(crate) graceful: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OnArgs {
+    /// What was switched off: a host, link:NETWORK, link:HOST, link:HOST.NETWORK, disk:HOST or
+    /// cpu:HOST
+    #[arg(required_unless_present = "all")]
+    pub(crate) what: Option<String>,
+    /// Everything that was switched off
+    #[arg(long, conflicts_with = "what")]
+    pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) at: HostArg,
+    pub(crate) of: OfReplica,
 }
 
 #[derive(Debug, Args)]
@@ -502,10 +520,9 @@ pub(crate) struct RehearseArgs {
     pub(crate) limit: Option<u64>,
 }
 
+/// The replica of a lab.
 #[derive(Debug, Args)]
-pub(crate) struct HostArg {
-    /// The host
-    pub(crate) host: String,
+pub(crate) struct OfReplica {
     /// The lab: a lab file, or the folder that it lies in
     #[arg(long = "lab", value_name = "LAB", default_value = ".")]
     pub(crate) lab: PathBuf,

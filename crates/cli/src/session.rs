@@ -17,6 +17,7 @@ use model::lab::{AppSource, Lab};
 use model::read::{Mended, Reading};
 use model::resource::Resource;
 use model::source::Source;
+use model::trouble::NoTrouble;
 use store::{LabFolder, Secrets, Snapshots, Store, StoreError};
 
 use check::Facts;
@@ -323,6 +324,9 @@ pub(crate) fn advice(error: &anyhow::Error) -> (Option<String>, Exit) {
         }
         if let Some(error) = cause.downcast_ref::<DriverError>() {
             return (error.hint.clone(), Exit::Failed);
+        }
+        if matches!(cause.downcast_ref(), Some(NoTrouble::Clock)) {
+            return (None, Exit::Refused);
         }
     }
     (None, Exit::Failed)
