@@ -2,6 +2,8 @@
 
 mod apps;
 mod components;
+mod placement;
+mod volumes;
 mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +19,8 @@ use model::resource::{
     NodeMachine, NodeNetwork, Resource, Spec,
 };
 
-use crate::{derive, image};
+use crate::{derive, image, storage};
+pub use volumes::each_its_own;
 use within::Within;
 
 /// All resources of a lab that `check` finds nothing fatal in. `files` are the manifests below the
@@ -233,6 +236,7 @@ impl Expansion<'_> {
         let spec = NodeMachine {
             host: node.on.clone(),
             inside_host: self.with_hosts,
+            shared_folder: storage::shares_folder(self.lab),
             machine,
             image: digest.clone(),
             network: network_name.clone(),
@@ -290,7 +294,7 @@ impl Expansion<'_> {
                 Role::ControlPlane => within.api_names.clone(),
                 Role::Worker => BTreeSet::new(),
             },
-            labels: node.labels.clone(),
+            labels: derive::labels(self.lab, node),
             taints: derive::taints(node, within.has_workers),
         };
         let mut needs = BTreeSet::from([Address::new(Kind::Machine, name.clone())]);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use spec::{
     Artifact, Connectivity, Fence, ForwardTarget, Forwarder, HostLink, HostSpace, Member,
-    NodeImage, NodeMachine, NodeNetwork, Objects, Spec,
+    NodeImage, NodeMachine, NodeNetwork, Objects, SHARED_FOLDER, Spec,
 };
 
 use crate::digest::Digest;

@@ -104,6 +104,7 @@ impl World {
                 },
             },
             Declared::Local(_) => StorageKind::Local,
+            Declared::Folder(_) => StorageKind::Folder,
             Declared::Object(object) => match object.provider {
                 ObjectProvider::B2 | ObjectProvider::S3 => {
                     let mut uplinks: Vec<_> = self

@@ -225,6 +225,13 @@ impl World {
             workload.apart = Some(apart);
         }
         self.volumes(lab, name, app, &mut workload, &mut wish, index);
+        if workload.controller == Controller::Deployment
+            && catalog::each_its_own(app, workload.replicas)
+            && matches!(app.source(), Some(AppSource::Catalog(_)))
+        {
+            // As the expansion has it.
+            workload.controller = Controller::StatefulSet;
+        }
         let keeps_nothing = workload
             .volumes
             .iter()
@@ -266,9 +273,9 @@ impl World {
             };
             let attach = match &storage.kind {
                 StorageKind::Local | StorageKind::Zfs { .. } => Attach::Pinned,
-                StorageKind::Ceph(_) if volume.shared => Attach::Anywhere,
+                StorageKind::Ceph(_) | StorageKind::Folder if volume.shared => Attach::Anywhere,
                 StorageKind::Ceph(_) if self.is_file(lab, pool) => Attach::Anywhere,
-                StorageKind::Ceph(_) => Attach::OneNode,
+                StorageKind::Ceph(_) | StorageKind::Folder => Attach::OneNode,
                 StorageKind::Nfs { .. } | StorageKind::Object(_) | StorageKind::Unknown(_) => {
                     Attach::Anywhere
                 }
