@@ -157,3 +157,7 @@ fn app_needs(within: &Within<'_>) -> impl Iterator<Item = Address> {
     let members = within.members.iter().cloned();
     members.chain(components).chain(within.api.clone())
 }
+
+#[cfg(test)]
+#[path = "apps_tests.rs"]
+mod tests;

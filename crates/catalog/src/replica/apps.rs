@@ -18,7 +18,7 @@ impl Making<'_> {
     /// Apps keep their numbers, requests, places and volumes; what cannot be had is stood in for.
     pub(super) fn apps(&mut self, lab: &mut Lab) {
         lab.apps.retain(|_, app| app.enabled);
-        let mut others = Vec::new();
+        let (mut others, mut unread) = (Vec::new(), Vec::new());
         for (name, app) in &mut lab.apps {
             self.volumes(app);
             self.place(app);
@@ -27,6 +27,9 @@ impl Making<'_> {
                 continue;
             }
             others.push(name.to_string());
+            if app.catalog.is_none() {
+                unread.push(name.to_string());
+            }
             *app = stand_in(name, app);
         }
         if !others.is_empty() {
@@ -36,6 +39,11 @@ impl Making<'_> {
             );
             let why = "their images cannot be had here";
             self.stands_in(format!("apps: {}", others.join(", ")), says, why);
+        }
+        if !unread.is_empty() {
+            let names = format!("apps: {}", unread.join(", "));
+            let why = "what their manifests or charts say of pods is not read";
+            self.stands_in(names, "what the lab file itself says of them", why);
         }
         self.any(lab);
     }

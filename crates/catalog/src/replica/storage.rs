@@ -52,12 +52,12 @@ impl Making<'_> {
             Storage::Folder(_) => self.stands_in(
                 field,
                 "a folder of this machine, attached as a real one, and there whatever host is off",
-                format!("{} storage cannot be had here", storage.word()),
+                format!("{} cannot be had here", service(storage)),
             ),
             _ => self.stands_in(
                 field,
                 "folders on the nodes' own disks",
-                "what keeps it is left out",
+                format!("{} cannot be had here", service(storage)),
             ),
         }
     }
@@ -82,6 +82,18 @@ impl Making<'_> {
             }
             keep_class(volume, &class);
         }
+    }
+}
+
+/// A storage, by the name that people know it by.
+const fn service(storage: &Storage) -> &'static str {
+    match storage {
+        Storage::External(_) | Storage::Rook(_) => "Ceph",
+        Storage::Nfs(_) => "an NFS server",
+        Storage::Zfs(_) => "a ZFS pool",
+        Storage::Local(_) => "what makes them",
+        Storage::Folder(_) => "a folder",
+        Storage::Object(_) => "an object store",
     }
 }
 
