@@ -357,9 +357,12 @@ impl Expansion<'_> {
         let mut needs = within.members.clone();
         needs.extend(
             self.resources
-                .keys()
-                .filter(|a| a.kind == Kind::Component)
-                .cloned(),
+                .values()
+                .filter(|one| one.address.kind == Kind::Component)
+                .filter(
+                    |one| matches!(&one.spec, Spec::Objects(objects) if objects.cluster == *name),
+                )
+                .map(|one| one.address.clone()),
         );
         needs.extend(within.api.clone());
         let services = derive::api_service(&cluster.services.first())

@@ -143,6 +143,14 @@ pub(crate) enum Command {
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),
+    /// Play a failure on a replica that runs, and lay what is measured beside what `whatif` says
+    #[command(after_help = "Examples:\n  \
+        steading up --replica labs/volatile-talos/lab.yaml\n  \
+        steading rehearse labs/volatile-talos/lab.yaml --off gamer\n  \
+        steading rehearse labs/volatile-talos/lab.yaml --off gamer --without-heal\n\n\
+        The hosts are switched on again at the end, also when it is interrupted. Exit code 3 when\n\
+        something was measured that the model says is impossible.")]
+    Rehearse(RehearseArgs),
     /// Check every promise of the lab against all failures that it names
     #[command(after_help = "Examples:\n  \
         steading prove labs/volatile-talos/lab.yaml\n  \
@@ -444,6 +452,24 @@ pub(crate) struct OnArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// The hosts that are switched off; several with commas
+    #[arg(long, value_name = "HOST", required = true, value_delimiter = ',')]
+    pub(crate) off: Vec<String>,
+    /// They are shut down in order, instead of losing their power
+    #[arg(long)]
+    pub(crate) graceful: bool,
+    /// What Kubernetes does by itself, without `steading heal`: six minutes instead of seconds
+    #[arg(long)]
+    pub(crate) without_heal: bool,
+    /// For how long it is watched at most, in seconds; default: as long as something may happen
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct HostArg {
     /// The host
     pub(crate) host: String,
@@ -461,7 +487,7 @@ pub(crate) struct StatusArgs {
     pub(crate) exit_code: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ChangeArgs {
     #[command(flatten)]
     pub(crate) rung: RungArg,

@@ -9,6 +9,7 @@ pub(crate) mod internal;
 pub(crate) mod plan;
 pub(crate) mod power;
 pub(crate) mod prove;
+pub(crate) mod rehearse;
 pub(crate) mod status;
 pub(crate) mod texts;
 pub(crate) mod up;

@@ -58,6 +58,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Off(arguments) => commands::power::off(&arguments, format),
         Command::On(arguments) => commands::power::on(&arguments, format),
         Command::Prove(lab) => commands::prove::run(&lab.lab, format),
+        Command::Rehearse(arguments) => commands::rehearse::run(&arguments, format),
         Command::Whatif(arguments) => commands::whatif::run(&arguments, format),
         Command::Kubectl {
             lab,

@@ -16,6 +16,7 @@ pub use entries::{Entry, What};
 pub use fate::{Away, Cause, Fate, Thing, Verdict};
 pub use placement::{Placement, placement};
 pub use report::{Counted, Line, Moment, Report};
+pub use words::NOT_READY;
 
 /// The name of a thing.
 #[must_use]

@@ -64,8 +64,8 @@ impl Expansion<'_> {
         };
         needs.extend(app_needs(within));
         if !app.volumes.is_empty() {
-            let brought = storage_components(self.lab).filter_map(|name| name.parse().ok());
-            needs.extend(brought.map(|name| Address::new(Kind::Component, name)));
+            let brought = storage_components(self.lab);
+            needs.extend(brought.filter_map(|entry| within.component_address(entry)));
         }
         let address = Address::new(Kind::App, name.clone());
         let spec = Objects {
@@ -153,7 +153,7 @@ fn settings(app: &App, entry: &Component) -> Settings {
 fn app_needs(within: &Within<'_>) -> impl Iterator<Item = Address> {
     let components = ["flannel", "coredns"]
         .into_iter()
-        .filter_map(|name| Some(Address::new(Kind::Component, name.parse().ok()?)));
+        .filter_map(|entry| within.component_address(entry));
     let members = within.members.iter().cloned();
     members.chain(components).chain(within.api.clone())
 }

@@ -1,6 +1,6 @@
 //! Components of a cluster: what every cluster has, its pod network, and what the lab declares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::diagnostic::FieldPath;
 use model::lab::{Cni, Lab, Settings, Storage};
@@ -9,7 +9,7 @@ use model::resource::{Address, Kind, Objects, SHARED_FOLDER, Spec};
 use serde_json::{Value, json};
 
 use super::Expansion;
-use super::within::Within;
+use super::within::{Within, declared};
 use crate::component::{Component, ComponentKind, components};
 use crate::{derive, manifests, settings, storage};
 
@@ -27,45 +27,46 @@ impl Expansion<'_> {
         };
         let mut own = Settings::new();
         own.insert("backend".to_owned(), json!(flannel.backend));
-        self.component(
-            within,
-            ("flannel", "flannel"),
-            &own,
-            &FieldPath(format!("clusters.{}.cni", within.name)),
-        );
-        let declared: BTreeMap<&str, &model::lab::Component> = self
-            .lab
-            .components
-            .iter()
-            .filter(|(_, component)| component.enabled)
-            .map(|(name, component)| (name.as_str(), component))
-            .collect();
-        let names: BTreeSet<&str> = ALWAYS
-            .into_iter()
-            .chain(declared.keys().copied())
-            .chain(storage_components(self.lab).map(|name| -> &str { name }))
-            .collect();
-        for component in names {
-            let path = FieldPath(format!("components.{component}"));
-            let given = declared.get(component).copied();
-            let entry = given.and_then(|one| one.catalog.as_ref());
-            let entry = entry.map_or(component, Name::as_str);
-            let settings = given.map_or_else(Settings::new, |one| one.settings.clone());
-            self.component(within, (component, entry), &settings, &path);
+        let path = FieldPath(format!("clusters.{}.cni", within.name));
+        self.of_every_cluster(within, "flannel", &own, &path);
+        let lab = self.lab;
+        for (name, entry) in declared(lab, within.name) {
+            let path = FieldPath(format!("components.{name}"));
+            let settings = lab.components.get(name).map(|given| &given.settings);
+            let settings = settings.cloned().unwrap_or_default();
+            self.component(within, (name.clone(), entry.as_str()), &settings, &path);
+        }
+        let brought = ALWAYS.into_iter().chain(storage_components(lab));
+        for entry in brought.filter(|entry| !within.declares(entry)) {
+            let path = FieldPath(format!("components.{entry}"));
+            self.of_every_cluster(within, entry, &Settings::new(), &path);
+        }
+    }
+
+    /// A component that the cluster has without being told.
+    fn of_every_cluster(
+        &mut self,
+        within: &Within<'_>,
+        entry: &str,
+        settings: &Settings,
+        path: &FieldPath,
+    ) {
+        if let Some(name) = within.component(entry) {
+            self.component(within, (name, entry), settings, path);
         }
     }
 
     fn component(
         &mut self,
         within: &Within<'_>,
-        (name, entry): (&str, &str),
+        (name, entry): (Name, &str),
         given: &Settings,
         path: &FieldPath,
     ) {
         let entry = components()
             .get(entry)
             .filter(|e| e.kind == ComponentKind::Component);
-        let (Some(entry), Ok(name)) = (entry, name.parse::<Name>()) else {
+        let Some(entry) = entry else {
             let known: Vec<&str> = components()
                 .values()
                 .filter(|entry| entry.kind == ComponentKind::Component)
@@ -171,8 +172,7 @@ pub(super) fn objects_needs(within: &Within<'_>, entry: &Component) -> BTreeSet<
     let first = first.map(|(name, _)| Address::new(Kind::Member, name.clone()));
     let named = entry.needs.iter().filter_map(|need| {
         // `cni` stands for the cluster's pod network.
-        let name = if need == "cni" { "flannel" } else { need };
-        Some(Address::new(Kind::Component, name.parse().ok()?))
+        within.component_address(if need == "cni" { "flannel" } else { need })
     });
     first
         .into_iter()

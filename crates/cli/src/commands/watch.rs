@@ -31,7 +31,11 @@ use restraint::Restraint;
 const GLANCE: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(arguments: &HealArgs) -> anyhow::Result<Exit> {
-    let cancel = signals::listen()?;
+    rounds(arguments, &*signals::listen()?)
+}
+
+/// Round after round, until it is asked to end.
+pub(crate) fn rounds(arguments: &HealArgs, cancel: &Cancel) -> anyhow::Result<Exit> {
     let metrics = Metrics::default();
     if let Some(address) = arguments.metrics {
         let bound = metrics.serve(address)?;
@@ -50,7 +54,7 @@ pub(crate) fn run(arguments: &HealArgs) -> anyhow::Result<Exit> {
     ));
     while !cancel.requested() {
         let began = Instant::now();
-        if let Err(error) = watch.round(&cancel) {
+        if let Err(error) = watch.round(cancel) {
             let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
             watch.metrics.failed_round();
             watch.say(None, &causes.join(": "));

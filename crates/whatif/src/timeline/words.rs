@@ -6,6 +6,9 @@ use crate::ids::{Id as _, WorkloadId};
 use crate::semantics::Model;
 use crate::world::{Attach, Origin, Storage, StorageKind, World};
 
+/// What becomes of a node that went.
+pub const NOT_READY: &str = "counts as gone";
+
 /// The name of a thing.
 pub(super) fn thing(world: &World, thing: Thing) -> String {
     let one = world.clusters.len() < 2;
@@ -257,7 +260,7 @@ pub(super) fn what(model: &Model, entry: &Entry) -> (&'static str, String) {
         What::ShutDown(element) => ("is shut down", world.called(element)),
         What::Fails(element) => ("fails", world.called(element)),
         What::Leader(id) => ("another controller-manager leads", cluster(id)),
-        What::NotReady(node) => ("counts as gone", world.nodes[node].name.clone()),
+        What::NotReady(node) => (NOT_READY, world.nodes[node].name.clone()),
         What::Braked(id) => ("nothing is evicted, too much is gone", cluster(id)),
         What::Evicted(id) => ("pods of gone nodes are deleted", cluster(id)),
         What::StillNoMore(id) => ("serves what it stood still with", storage(id)),
