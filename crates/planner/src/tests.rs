@@ -43,6 +43,7 @@ pub(crate) fn machine(cpu: u32) -> NodeMachine {
     NodeMachine {
         host: name("here"),
         inside_host: false,
+        shared_folder: false,
         machine: Machine::Container(ContainerMachine {
             cpu,
             memory: Bytes::mebi(2048),

@@ -298,6 +298,8 @@ pub enum StorageKind {
     },
     /// The nodes' own disks.
     Local,
+    /// A folder of the machine that all nodes are containers of: there as long as any of them is.
+    Folder,
     /// An object store outside of the lab, and the uplinks to it.
     Object(Vec<LinkId>),
     /// Something that the model knows nothing of.

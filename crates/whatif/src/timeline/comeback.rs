@@ -279,7 +279,7 @@ impl Comeback {
                 };
                 self.hosts[host.index()]?.both(of)
             }
-            StorageKind::Local | StorageKind::Unknown(_) => Span::NOW,
+            StorageKind::Local | StorageKind::Folder | StorageKind::Unknown(_) => Span::NOW,
             StorageKind::Object(links) => {
                 let mut at = Span::NOW;
                 for link in links {

@@ -137,6 +137,7 @@ impl World {
                 },
             },
             Declared::Local(_) => StorageKind::Local,
+            Declared::Folder(_) => StorageKind::Folder,
             Declared::Object(object) => match object.provider {
                 ObjectProvider::B2 | ObjectProvider::S3 => StorageKind::Object(self.all_uplinks()),
                 ObjectProvider::Compatible => {
