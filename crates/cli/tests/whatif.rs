@@ -93,7 +93,11 @@ fn a_broken_promise_is_a_finding_with_its_smallest_counterexample_and_its_place(
     let (code, answer, _) = steading(&["check", "labs/jlh/lab.yaml", "--format", "json"]);
     assert_eq!(code, 0, "what is accepted refuses nothing: {answer}");
     let findings: serde_json::Value = serde_json::from_str(&answer).unwrap();
-    let finding = findings.as_array().unwrap().iter().find(|one| one["code"] == "S114");
+    let finding = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["code"] == "S114");
     let place = &finding.unwrap()["places"][0];
     assert_eq!(place["field"], "promises[0].stays[1]");
     assert!(place["span"].is_object(), "{place}");
@@ -116,8 +120,15 @@ fn a_lab_is_drawn_as_text_and_for_programs_and_into_files() {
     let lab = "labs/skaia/lab.yaml";
     assert_eq!(steading(&["graph", lab, "--svg", &svg]).0, 0);
     assert_eq!(steading(&["prove", lab, "--html", &proof]).0, 0);
-    assert_eq!(steading(&["whatif", lab, "--off", "vantas", "--html", &answer]).0, 0);
-    for (file, begins) in [(svg, "<svg "), (proof, "<!doctype html>"), (answer, "<!doctype html>")] {
+    assert_eq!(
+        steading(&["whatif", lab, "--off", "vantas", "--html", &answer]).0,
+        0
+    );
+    for (file, begins) in [
+        (svg, "<svg "),
+        (proof, "<!doctype html>"),
+        (answer, "<!doctype html>"),
+    ] {
         assert!(std::fs::read_to_string(file).unwrap().starts_with(begins));
     }
     let (code, _, told) = steading(&["graph", lab, "--svg", "/nowhere/a.svg"]);

@@ -14,13 +14,7 @@ use whatif::semantics::Model;
 use whatif::timeline::{Asker, Report, Verdict};
 use whatif::world::{Input, World};
 
-const LABS: [&str; 5] = [
-    "volatile-talos",
-    "jlh",
-    "skaia",
-    "ducksnest",
-    "quickstart",
-];
+const LABS: [&str; 5] = ["volatile-talos", "jlh", "skaia", "ducksnest", "quickstart"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -79,13 +73,25 @@ fn every_thing_of_a_lab_is_in_its_picture() {
         let (drawing, letters) = (picture(&scene), text(&scene));
         let hosts = lab.hosts.keys().map(ToString::to_string);
         let nodes = lab.nodes.keys().map(ToString::to_string);
-        let rest = lab.networks.keys().chain(lab.storage.keys()).map(ToString::to_string);
-        let workloads = model.world.workloads.iter().map(|(_, one)| one.name.clone());
+        let rest = lab
+            .networks
+            .keys()
+            .chain(lab.storage.keys())
+            .map(ToString::to_string);
+        let workloads = model
+            .world
+            .workloads
+            .iter()
+            .map(|(_, one)| one.name.clone());
         for thing in hosts.chain(nodes).chain(rest).chain(workloads) {
             assert!(drawing.contains(&thing), "{name}: {thing} is drawn");
             assert!(letters.contains(&thing), "{name}: {thing} is in the text");
         }
-        assert_eq!(drawing, picture(&Scene::of(&lab, &model)), "the same every time");
+        assert_eq!(
+            drawing,
+            picture(&Scene::of(&lab, &model)),
+            "the same every time"
+        );
     }
 }
 
@@ -115,7 +121,10 @@ fn things_go_and_come_back_as_the_answer_says() {
                 step.states[found.unwrap()]
             };
             let (first, now, last) = (&steps[0], &steps[1], steps.last().unwrap());
-            assert!(first.states.iter().all(|state| *state == State::Fine), "{name}");
+            assert!(
+                first.states.iter().all(|state| *state == State::Fine),
+                "{name}"
+            );
             assert_eq!(now.at, Some(0));
             assert_eq!(at(now, host.as_str()), State::Off, "{name}: {host}");
             assert_eq!(at(last, host.as_str()), State::Fine, "{name}: {host}");
@@ -154,9 +163,16 @@ fn pages_load_nothing_and_allow_only_their_own() {
     let proof = prove_page(&Drawn::new(&lab, &model), &prove(&model, input));
     let (_, _, _, answer) = asked(&lab, "x86", None);
     for page in [&proof, &answer] {
-        assert!(page.contains("default-src 'none'; style-src 'sha256-"), "its policy");
-        for loads in ["http://", "https://", "src=", "url(", "@import", " style=", " onclick"] {
-            let found = page.find(loads).map(|at| &page[at..page.len().min(at + 60)]);
+        assert!(
+            page.contains("default-src 'none'; style-src 'sha256-"),
+            "its policy"
+        );
+        for loads in [
+            "http://", "https://", "src=", "url(", "@import", " style=", " onclick",
+        ] {
+            let found = page
+                .find(loads)
+                .map(|at| &page[at..page.len().min(at + 60)]);
             assert_eq!(found, None, "{loads}");
         }
     }
@@ -183,12 +199,18 @@ fn hostile_texts_are_texts() {
     let proof = prove_page(&Drawn::new(&lab, &model), &prove(&model, input));
     let (scene, _, _, answer) = asked(&lab, "one", None);
     for page in [picture(&scene), proof, answer] {
-        assert!(page.contains("&lt;svg onload=alert(1)&gt;"), "it is there, as text");
+        assert!(
+            page.contains("&lt;svg onload=alert(1)&gt;"),
+            "it is there, as text"
+        );
         assert!(!page.contains("<svg onload"), "{page}");
     }
     let mut lab = lab;
     let host = lab.hosts.values_mut().next().unwrap();
     host.model = Some("red\u{1b}[31m\u{7}".to_owned());
     let shown = text(&Scene::of(&lab, &self::model(&lab)));
-    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown}");
+    assert!(
+        !shown.contains('\u{1b}') && !shown.contains('\u{7}'),
+        "{shown}"
+    );
 }
