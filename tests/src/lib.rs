@@ -4,6 +4,7 @@
 //! touch nothing of each other or of the user's labs. They share the artifact cache and the node
 //! image. A lab is taken down when its test ends, however it ends.
 
+pub mod browser;
 pub mod counter;
 pub mod dice;
 
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::host_snapshot::HostSnapshot;
+
+pub mod plane;
 
 /// The lab that tests start from.
 const QUICKSTART: &str = include_str!("../../labs/quickstart/lab.yaml");

@@ -15,11 +15,12 @@ mod reach;
 mod replica;
 mod settings;
 mod snapshots;
+mod storage;
 
 pub use component::{Component, ComponentKind, components};
 pub use derive::{API_PORT, dns_address, node_taints, pod_mtu};
 pub use derived::{Derived, derived};
-pub use expand::{expand, expand_replica};
+pub use expand::{each_its_own, expand, expand_replica};
 pub use image::kubernetes_versions;
 pub use known::{Capability, Known, Runs, RunsAs, known, platforms};
 pub use manifests::documents;

@@ -8,6 +8,7 @@ mod exit;
 mod facts;
 mod output;
 mod places;
+mod promises;
 mod secrets;
 mod session;
 mod signals;
@@ -62,8 +63,9 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Restore(arguments) => commands::restore::run(&arguments, format),
         Command::Off(arguments) => commands::power::off(&arguments, format),
         Command::On(arguments) => commands::power::on(&arguments, format),
-        Command::Prove(lab) => commands::prove::run(&lab.lab, format),
+        Command::Prove(arguments) => commands::prove::run(&arguments, format),
         Command::Rehearse(arguments) => commands::rehearse::run(&arguments, format),
+        Command::Graph(arguments) => commands::graph::run(&arguments, format),
         Command::Whatif(arguments) => commands::whatif::run(&arguments, format),
         Command::Kubectl {
             lab,

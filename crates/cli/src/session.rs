@@ -17,6 +17,7 @@ use model::lab::{AppSource, Lab};
 use model::read::{Mended, Reading};
 use model::resource::Resource;
 use model::source::Source;
+use model::trouble::NoTrouble;
 use store::{LabFolder, Secrets, Snapshots, Store, StoreError};
 
 use check::Facts;
@@ -24,6 +25,7 @@ use check::Facts;
 use crate::exit::Exit;
 use crate::facts;
 use crate::places;
+use crate::promises;
 use crate::secrets::LabSecrets;
 use crate::snapshots::LabSnapshots;
 
@@ -134,6 +136,9 @@ fn check_sources(root: PathBuf, sources: Vec<Source>, mut facts: Facts) -> anyho
     let mut resources = Vec::new();
     let mut beyond = Vec::new();
     if let Some(lab) = &lab {
+        if unread.is_empty() {
+            facts.promises = Some(promises::judged(&root, lab));
+        }
         facts.unread = unread;
         diagnostics.extend(check::check(lab, &facts));
         let fatal = diagnostics
@@ -177,12 +182,18 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Result<Readable, Checked>> {
     let Some(lab) = model::read::read(&sources).lab else {
         return Ok(Err(check(path)?));
     };
+    let manifests = objects(&root, &lab);
+    Ok(Ok(Readable { lab, manifests }))
+}
+
+/// The objects of each app that comes as manifests and could be read.
+pub(crate) fn objects(root: &Path, lab: &Lab) -> BTreeMap<String, Vec<serde_json::Value>> {
     let mut all = BTreeMap::new();
     for (name, app) in &lab.apps {
         let Some(AppSource::Manifests(folder)) = app.source() else {
             continue;
         };
-        let texts = store::files_below(&root, folder).unwrap_or_default();
+        let texts = store::files_below(root, folder).unwrap_or_default();
         let objects: Option<Vec<_>> = texts
             .values()
             .map(|bytes| catalog::documents(std::str::from_utf8(bytes).ok()?).ok())
@@ -192,10 +203,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Result<Readable, Checked>> {
             all.insert(name.to_string(), objects);
         }
     }
-    Ok(Ok(Readable {
-        lab,
-        manifests: all,
-    }))
+    all
 }
 
 /// The manifests of all folders that apps name.
@@ -316,6 +324,9 @@ pub(crate) fn advice(error: &anyhow::Error) -> (Option<String>, Exit) {
         }
         if let Some(error) = cause.downcast_ref::<DriverError>() {
             return (error.hint.clone(), Exit::Failed);
+        }
+        if matches!(cause.downcast_ref(), Some(NoTrouble::Clock)) {
+            return (None, Exit::Refused);
         }
     }
     (None, Exit::Failed)

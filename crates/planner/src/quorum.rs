@@ -15,7 +15,7 @@ use model::plan::{Action, Impact, Reason};
 use model::resource::{Address, Kind, Member, Spec};
 
 use crate::needs::Needs;
-use crate::{Decision, Draft, Wanted};
+use crate::{Decision, Draft, Input, Wanted};
 
 /// Below this many members no guard helps: two members survive no failure, and one is alone.
 const FEW: usize = 3;
@@ -92,13 +92,14 @@ fn takes(decision: &Decision) -> bool {
 }
 
 /// Orders the steps on all clusters' members, and takes back those that would risk the quorum.
-pub(crate) fn guard(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draft) -> Order {
+pub(crate) fn guard(wanted: &Wanted<'_>, input: &Input<'_>, draft: &mut Draft) -> Order {
+    let inventory = input.inventory;
     let mut order = Order::default();
     for cluster in clusters(wanted) {
         let planes = planes(cluster, wanted, inventory);
         // A cluster that is made, or that lies still as a whole, has nothing to lose.
         if planes.values().any(|plane| plane.votes) {
-            risk(&planes, inventory, draft);
+            risk(&planes, input, draft);
             one_by_one(&planes, wanted, draft, &mut order);
         }
         workers(cluster, &planes, draft, &mut order);
@@ -141,7 +142,8 @@ fn planes(cluster: &Name, wanted: &Wanted<'_>, inventory: &Inventory) -> BTreeMa
 }
 
 /// Takes back what would leave a cluster without a quorum at the next failure.
-fn risk(planes: &BTreeMap<Name, Plane>, inventory: &Inventory, draft: &mut Draft) {
+fn risk(planes: &BTreeMap<Name, Plane>, input: &Input<'_>, draft: &mut Draft) {
+    let inventory = input.inventory;
     let told = planes.values().filter_map(|plane| {
         let facts = &inventory.things.get(&plane.member)?.facts;
         facts.get("etcd-members")?.parse::<usize>().ok()
@@ -155,7 +157,8 @@ fn risk(planes: &BTreeMap<Name, Plane>, inventory: &Inventory, draft: &mut Draft
         return;
     }
     for plane in planes.values() {
-        if !plane.taken(draft) {
+        let forced = |at: &&Address| input.forced.contains(*at);
+        if !plane.taken(draft) || plane.addresses().iter().any(forced) {
             continue;
         }
         let few = format!(
@@ -172,7 +175,11 @@ fn risk(planes: &BTreeMap<Name, Plane>, inventory: &Inventory, draft: &mut Draft
         let text = match waits {
             true => format!("{few}. Its renewal waits until the others are well"),
             false => {
-                format!("{few}. Mend the others first: steading heal with the lab file as it was")
+                let member = &plane.member;
+                format!(
+                    "{few}. Mend the others first: steading heal with the lab file as it was; or \
+                     risk it: --force {member}"
+                )
             }
         };
         draft.note(&plane.member, text, !waits);

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use driver::Cancel;
 use drivers::Forwards as _;
-use drivers::container::ContainerDriver;
+use drivers::container::{ContainerDriver, InForce};
 use drivers::kube::{self, Access};
 use model::inventory::{Inventory, Presence};
 use model::lab::Availability;
@@ -15,7 +15,7 @@ use model::name::Name;
 use crate::args::{Format, StatusArgs};
 use crate::commands::{check, snapshot};
 use crate::exit::Exit;
-use crate::output::status::{LabStatus, OffHost, text};
+use crate::output::status::{LabStatus, OffHost, TroubleShown, text};
 use crate::output::style::Style;
 use crate::output::{answer, answer_json};
 use crate::session::Session;
@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
         .collect();
     let status = LabStatus {
         off: hosts_off(&session, &inventory),
+        troubles: troubles(&session),
         lab: session.lab.lab.clone(),
         well: plan.is_empty() && notes.is_empty(),
         clusters,
@@ -59,6 +60,18 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// What is made to go wrong.
+fn troubles(session: &Session) -> Vec<TroubleShown> {
+    let shown = |one: InForce| TroubleShown {
+        what: one.trouble.to_string(),
+        since: one.since,
+        does: one.trouble.does(),
+        end: format!("steading on {}", one.trouble.key()),
+    };
+    let troubles = session.container.troubles(&session.scope);
+    troubles.into_iter().map(shown).collect()
 }
 
 /// The hosts that are off, and whether they may be.

@@ -14,9 +14,10 @@ use model::inventory::{Fault, Inventory, Observed, Presence, Remedy};
 use model::plan::{Action, Impact, Plan, Step};
 use model::resource::{Address, Kind, NodeMachine, Resource, Spec};
 use store::Lock;
+use whatif::steps::Reviewed;
 
 use crate::args::{ChangeArgs, Format, HealArgs, UpArgs};
-use crate::commands::{check, plan, restore, snapshot, status, watch};
+use crate::commands::{check, plan, restore, review, snapshot, status, watch};
 use crate::exit::Exit;
 use crate::output::progress::Progress;
 use crate::output::style::Style;
@@ -130,6 +131,10 @@ impl<'a> Change<'a> {
         }))
     }
 
+    fn forced(&self) -> BTreeSet<Address> {
+        self.arguments.force.iter().cloned().collect()
+    }
+
     fn resources(&self) -> &[Resource] {
         self.session.resources()
     }
@@ -139,8 +144,9 @@ impl<'a> Change<'a> {
         let lock = session.store.lock(self.command, Timestamp::now())?;
         let log = StoredLog::open(&session.store, &lock)?;
         let engine = session.engine(cancel);
-        let mut plan = self.first_plan(&engine, &log, saved)?;
-        if !self.approve(&plan)? {
+        let mut reviewed = self.first_plan(&engine, &log, saved)?;
+        let plan = &reviewed.plan;
+        if !self.approve(plan)? {
             tell("nothing was done");
             return Ok(Exit::Done);
         }
@@ -152,10 +158,10 @@ impl<'a> Change<'a> {
         for wanted in restore::begun(session)?.iter().filter(|_| !going_down) {
             tell(&format!("going on with the restore of {}", wanted.snapshot));
             self.put_back(wanted, (&engine, &log), cancel)?;
-            plan = self.look(&engine, &log)?;
+            reviewed = self.look(&engine, &log)?;
         }
-        self.keep_before(&plan, cancel);
-        self.rounds(plan, (&engine, &log), &lock, cancel)
+        self.keep_before(&reviewed.plan, cancel);
+        self.rounds(reviewed, (&engine, &log), &lock, cancel)
     }
 
     /// Takes a cluster back to a snapshot, and applies what differs then.
@@ -168,7 +174,7 @@ impl<'a> Change<'a> {
         let lock = session.store.lock(self.command, Timestamp::now())?;
         let log = StoredLog::open(&session.store, &lock)?;
         let engine = session.engine(cancel);
-        let plan = self.first_plan(&engine, &log, None)?;
+        let plan = self.first_plan(&engine, &log, None)?.plan;
         tell(&restore::consequences(wanted));
         if !self.agreed(Impact::Wipe)? {
             tell("nothing was done");
@@ -189,16 +195,37 @@ impl<'a> Change<'a> {
         cancel: &Cancel,
     ) -> anyhow::Result<()> {
         let mut apply = |plan: &Plan| {
-            tell(&plan::shown(&self.session, plan, Style::for_stderr()));
+            let alone = Reviewed {
+                plan: plan.clone(),
+                consequences: Default::default(),
+            };
+            tell(&plan::shown(&self.session, &alone, Style::for_stderr()));
             Self::applied(engine, log, plan)
         };
         restore::put_back(&self.session, wanted, (engine, log), cancel, &mut apply)
     }
 
     /// What is to be done now.
-    fn look(&self, engine: &Engine<'_>, log: &StoredLog<'_>) -> anyhow::Result<Plan> {
+    fn look(&self, engine: &Engine<'_>, log: &StoredLog<'_>) -> anyhow::Result<Reviewed> {
         let inventory = engine.observe(self.resources())?;
-        Ok(engine.plan(log.generation()?, self.resources(), &inventory))
+        self.planned(engine, log, &inventory)
+    }
+
+    fn planned(
+        &self,
+        engine: &Engine<'_>,
+        log: &StoredLog<'_>,
+        inventory: &Inventory,
+    ) -> anyhow::Result<Reviewed> {
+        let generation = log.generation()?;
+        let forced = self.forced();
+        Ok(review::planned(
+            &self.session,
+            engine,
+            generation,
+            inventory,
+            &forced,
+        ))
     }
 
     /// The same, once what is expected to come right by itself has done so, or could have.
@@ -207,15 +234,16 @@ impl<'a> Change<'a> {
         engine: &Engine<'_>,
         log: &StoredLog<'_>,
         cancel: &Cancel,
-    ) -> anyhow::Result<Plan> {
+    ) -> anyhow::Result<Reviewed> {
         let start = Instant::now();
         let mut told = BTreeSet::new();
         loop {
             let inventory = engine.observe(self.resources())?;
-            let plan = engine.plan(log.generation()?, self.resources(), &inventory);
+            let reviewed = self.planned(engine, log, &inventory)?;
             let over = start.elapsed() > SETTLE || cancel.requested();
-            let Some(text) = coming(&inventory).filter(|_| plan.is_empty() && !over) else {
-                return Ok(plan);
+            let Some(text) = coming(&inventory).filter(|_| reviewed.plan.is_empty() && !over)
+            else {
+                return Ok(reviewed);
             };
             if told.insert(text.clone()) {
                 tell(&text);
@@ -234,31 +262,34 @@ impl<'a> Change<'a> {
     /// Applies and looks again, some times at most.
     fn rounds(
         &self,
-        mut plan: Plan,
+        mut reviewed: Reviewed,
         (engine, log): (&Engine<'_>, &StoredLog<'_>),
         lock: &Lock,
         cancel: &Cancel,
     ) -> anyhow::Result<Exit> {
         let mut report = Report::default();
         for round in 0..ROUNDS {
-            if plan.is_empty() {
+            if reviewed.plan.is_empty() {
                 break;
             }
             if round > 0 {
-                tell(&plan::shown(&self.session, &plan, Style::for_stderr()));
+                tell(&plan::shown(&self.session, &reviewed, Style::for_stderr()));
+                if reviewed.plan.notes.iter().any(|note| note.refused) {
+                    break;
+                }
             }
-            report = Self::applied(engine, log, &plan)?;
+            report = Self::applied(engine, log, &reviewed.plan)?;
             if !report.succeeded() {
                 break;
             }
             // What was made is looked at once more: objects that only seem well do not count.
-            plan = self.settled(engine, log, cancel)?;
+            reviewed = self.settled(engine, log, cancel)?;
         }
-        if plan.is_empty() {
+        if reviewed.plan.is_empty() {
             self.session.store.set_applied(lock, &self.session.lab)?;
             snapshot::take_due(&self.session, cancel)?;
         }
-        self.conclude(&report, &plan)
+        self.conclude(&report, &reviewed)
     }
 
     /// Keeps what etcd holds before the only control plane that holds it is made anew. Where it
@@ -284,11 +315,12 @@ impl<'a> Change<'a> {
         engine: &Engine<'_>,
         log: &StoredLog<'_>,
         saved: Option<&Path>,
-    ) -> anyhow::Result<Plan> {
+    ) -> anyhow::Result<Reviewed> {
+        let forced = self.forced();
         let inventory = engine.observe(self.resources())?;
         let generation = log.generation()?;
         let plan = match saved {
-            None => engine.plan(generation, self.resources(), &inventory),
+            None => engine.plan_forced(generation, self.resources(), &inventory, &forced),
             Some(file) => {
                 let bytes = bounded(file)
                     .with_context(|| format!("reading the plan {}", file.display()))?;
@@ -296,11 +328,13 @@ impl<'a> Change<'a> {
                     .with_context(|| format!("{} is not a plan", file.display()))?
             }
         };
-        self.show(&plan)?;
-        engine.admit(&plan, generation, &inventory)?;
-        engine.preflight(&plan)?;
-        self.room_for_machines(&plan)?;
-        Ok(plan)
+        let reviewed = review::reviewed(&self.session, plan, &inventory, &forced);
+        self.show(&reviewed)?;
+        let plan = &reviewed.plan;
+        engine.admit(plan, generation, &inventory)?;
+        engine.preflight(plan)?;
+        self.room_for_machines(plan)?;
+        Ok(reviewed)
     }
 
     /// Refuses machines that this host has no room for, all of them counted together, before the
@@ -325,11 +359,11 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn show(&self, plan: &Plan) -> anyhow::Result<()> {
+    fn show(&self, reviewed: &Reviewed) -> anyhow::Result<()> {
         if self.format == Format::Json {
-            answer_json(plan)
+            answer_json(&plan::Told::of(reviewed))
         } else {
-            tell(plan::shown(&self.session, plan, Style::for_stderr()).trim_end());
+            tell(plan::shown(&self.session, reviewed, Style::for_stderr()).trim_end());
             Ok(())
         }
     }
@@ -363,7 +397,7 @@ impl<'a> Change<'a> {
         Ok(matches!(line.trim(), "y" | "Y" | "yes"))
     }
 
-    fn conclude(&self, report: &Report, left: &Plan) -> anyhow::Result<Exit> {
+    fn conclude(&self, report: &Report, left: &Reviewed) -> anyhow::Result<Exit> {
         let style = Style::for_stderr();
         for (address, outcome) in report.failures() {
             if let Outcome::Failed { causes, hint } = outcome {
@@ -388,12 +422,12 @@ impl<'a> Change<'a> {
             ));
             return Ok(Exit::Failed);
         }
-        if !left.is_empty() {
+        if !left.plan.is_empty() {
             tell(&style.bad("it was done, but this is still not right:"));
             tell(plan::shown(&self.session, left, style).trim_end());
             return Ok(Exit::Failed);
         }
-        for note in &left.notes {
+        for note in &left.plan.notes {
             tell(&format!(
                 "{} {}: {}",
                 style.warn("note"),

@@ -20,7 +20,7 @@ use model::plan::{Impact, Plan, Step};
 use store::StoreError;
 
 use crate::args::HealArgs;
-use crate::commands::{restore, snapshot};
+use crate::commands::{restore, review, snapshot};
 use crate::exit::Exit;
 use crate::output::{answer, tell};
 use crate::session::{self, Checked, Session};
@@ -154,7 +154,8 @@ impl Watch<'_> {
         }
         let inventory = engine.observe(session.resources())?;
         let generation = log.generation()?;
-        let plan = engine.plan(generation, session.resources(), &inventory);
+        let forced = self.arguments.change.force.iter().cloned().collect();
+        let plan = review::planned(&session, &engine, generation, &inventory, &forced).plan;
         self.metrics.due(plan.steps.len());
         match engine.admit(&plan, generation, &inventory) {
             Err(EngineError::Refused(note)) => {

@@ -172,6 +172,17 @@ pub struct Accepted {
     pub because: String,
 }
 
+/// How the lab's replica stands on one machine (`steading up --replica`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Replica {
+    /// What its networks reach beyond each other: the internet, by this machine's own connections.
+    /// Default: no packet leaves it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(example = true)]
+    pub uplink: bool,
+}
+
 /// Totals that the lab's description tells. The check adds up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
