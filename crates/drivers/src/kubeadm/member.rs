@@ -204,7 +204,10 @@ impl Joining<'_> {
         }
         if plane {
             let lost = (self.name, self.member.address);
-            if let Err(error) = self.keep("rebuild") {
+            // Only where one was lost: a cluster in the making has nothing to lose.
+            if node.is_some()
+                && let Err(error) = self.keep("rebuild")
+            {
                 // What is lost already must be mended all the same.
                 let why = error.chain().join(": ");
                 self.context.doing(format!("no snapshot before: {why}"));
