@@ -120,6 +120,16 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Facts {
+    /// Takes in what the catalog knows of an entry, and when versions of it end.
+    pub fn learn(&mut self, entry: &str, known: Known, ends: &BTreeMap<String, String>) {
+        self.known.insert(entry.to_owned(), known);
+        if !ends.is_empty() {
+            self.ends.insert(entry.to_owned(), ends.clone());
+        }
+    }
+}
+
 /// What the catalog knows of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
@@ -127,6 +137,16 @@ pub struct Known {
     pub provides: Vec<String>,
     /// What it does not work without.
     pub needs: Vec<String>,
+}
+
+impl Known {
+    /// Both in the catalog's words.
+    pub fn of(provides: &[impl ToString], needs: &[impl ToString]) -> Self {
+        Self {
+            provides: provides.iter().map(ToString::to_string).collect(),
+            needs: needs.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// A file of the lab's folder.

@@ -126,14 +126,44 @@ pub(crate) enum Command {
     Heal(HealArgs),
     /// Remove what is ours, nothing else
     Down(ChangeArgs),
-    /// Switch a host of a replica off: its power is cut
+    /// List the snapshots of etcd that are kept, or take one
     #[command(after_help = "Examples:\n  \
-        steading off gamer --lab labs/volatile-talos/lab.yaml\n  \
-        steading off gamer --graceful --lab labs/volatile-talos/lab.yaml\n\n\
-        Then steading heal --replica moves what may move; steading on gamer brings it back.")]
+        steading snapshot --lab labs/quickstart         those that are kept\n  \
+        steading snapshot take --lab labs/quickstart    one more, now\n\n\
+        They lie encrypted in the state folder of the lab. Before a step that cannot be taken back\n\
+        one is taken anyway; on a schedule, where the lab declares it:\n  \
+        backups: { often: { of: [etcd], to: here, every: 6h, keep: 7d } }")]
+    Snapshot {
+        /// List them, or take one
+        #[arg(value_enum)]
+        what: Option<SnapshotWhat>,
+        #[command(flatten)]
+        lab: LabOption,
+    },
+    /// Take a cluster back to a snapshot: what was changed in it since is lost
+    #[command(
+        after_help = "Example: steading restore 20261121T130500Z --lab labs/quickstart\n\n\
+        Where all control planes are lost they are made anew first, as the same cluster. A restore\n\
+        that was cut off is carried to its end by what is run next: restore, up or heal."
+    )]
+    Restore(RestoreArgs),
+    /// Switch something of a replica off: a host, a link, the space on a disk, part of a processor
+    #[command(after_help = "Examples:\n  \
+        steading off gamer --lab labs/volatile-talos/lab.yaml             its power is cut\n  \
+        steading off gamer --graceful --lab labs/volatile-talos/lab.yaml  it is shut down\n  \
+        steading off link:lan             the network carries nothing between hosts\n  \
+        steading off link:gamer           the host is cut off from its networks\n  \
+        steading off link:gamer.lan       from one of them\n  \
+        steading off disk:gamer           what is written on it finds no space left\n  \
+        steading off cpu:gamer=20%        its nodes get a fifth of their processors\n\n\
+        Each lasts until steading on, whatever runs or is killed in between. Of a host that is off,\n\
+        steading heal --replica moves what may move. Clocks cannot be stepped: the kernel has one.")]
     Off(OffArgs),
-    /// Switch a host of a replica on again, and start what belongs on it
-    #[command(after_help = "Example: steading on gamer --lab labs/volatile-talos/lab.yaml")]
+    /// Switch something of a replica on again; of a host, start what belongs on it
+    #[command(after_help = "Examples:\n  \
+        steading on gamer --lab labs/volatile-talos/lab.yaml\n  \
+        steading on link:lan\n  \
+        steading on --all                 everything that was switched off")]
     On(OnArgs),
     /// Ask what stays, moves, waits or is lost when something goes; changes nothing
     #[command(after_help = "Examples:\n  \
@@ -146,6 +176,14 @@ pub(crate) enum Command {
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),
+    /// Play a failure on a replica that runs, and lay what is measured beside what `whatif` says
+    #[command(after_help = "Examples:\n  \
+        steading up --replica labs/volatile-talos/lab.yaml\n  \
+        steading rehearse labs/volatile-talos/lab.yaml --off gamer\n  \
+        steading rehearse labs/volatile-talos/lab.yaml --off gamer --without-heal\n\n\
+        The hosts are switched on again at the end, also when it is interrupted. Exit code 3 when\n\
+        something was measured that the model says is impossible.")]
+    Rehearse(RehearseArgs),
     /// Check every promise of the lab against all failures that it names
     #[command(after_help = "Examples:\n  \
         steading prove labs/volatile-talos/lab.yaml\n  \
@@ -442,23 +480,49 @@ pub(crate) struct HealArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct OffArgs {
+    /// A host, link:NETWORK, link:HOST, link:HOST.NETWORK, disk:HOST or cpu:HOST=20%
+    pub(crate) what: String,
     #[command(flatten)]
-    pub(crate) at: HostArg,
-    /// Shut it down: end its pods before the power goes
+    pub(crate) of: OfReplica,
+    /// Shut the host down: end its pods before the power goes
     #[arg(long)]
     pub(crate) graceful: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OnArgs {
+    /// What was switched off: a host, link:NETWORK, link:HOST, link:HOST.NETWORK, disk:HOST or
+    /// cpu:HOST
+    #[arg(required_unless_present = "all")]
+    pub(crate) what: Option<String>,
+    /// Everything that was switched off
+    #[arg(long, conflicts_with = "what")]
+    pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) at: HostArg,
+    pub(crate) of: OfReplica,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct HostArg {
-    /// The host
-    pub(crate) host: String,
+pub(crate) struct RehearseArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// The hosts that are switched off; several with commas
+    #[arg(long, value_name = "HOST", required = true, value_delimiter = ',')]
+    pub(crate) off: Vec<String>,
+    /// They are shut down in order, instead of losing their power
+    #[arg(long)]
+    pub(crate) graceful: bool,
+    /// What Kubernetes does by itself, without `steading heal`: six minutes instead of seconds
+    #[arg(long)]
+    pub(crate) without_heal: bool,
+    /// For how long it is watched at most, in seconds; default: as long as something may happen
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) limit: Option<u64>,
+}
+
+/// The replica of a lab.
+#[derive(Debug, Args)]
+pub(crate) struct OfReplica {
     /// The lab: a lab file, or the folder that it lies in
     #[arg(long = "lab", value_name = "LAB", default_value = ".")]
     pub(crate) lab: PathBuf,
@@ -473,7 +537,7 @@ pub(crate) struct StatusArgs {
     pub(crate) exit_code: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ChangeArgs {
     #[command(flatten)]
     pub(crate) rung: RungArg,
@@ -485,6 +549,43 @@ pub(crate) struct ChangeArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The snapshot: its name, or enough of its beginning
+    pub(crate) snapshot: String,
+    #[command(flatten)]
+    pub(crate) lab: LabOption,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+impl RestoreArgs {
+    /// As the commands that change a lab take it.
+    pub(crate) fn change(&self) -> ChangeArgs {
+        ChangeArgs {
+            rung: RungArg {
+                lab: LabArg {
+                    lab: self.lab.lab.clone(),
+                },
+                replica: self.lab.replica,
+            },
+            sources: Sources { artifacts: None },
+            yes: self.yes,
+            force: Vec::new(),
+        }
+    }
+}
+
+/// What to do with snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SnapshotWhat {
+    /// Name those that are kept.
+    List,
+    /// Take one of every cluster, now.
+    Take,
 }
 
 /// Whose log.

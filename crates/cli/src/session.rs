@@ -17,7 +17,8 @@ use model::lab::{AppSource, Lab};
 use model::read::{Mended, Reading};
 use model::resource::Resource;
 use model::source::Source;
-use store::{LabFolder, Secrets, Store, StoreError};
+use model::trouble::NoTrouble;
+use store::{LabFolder, Secrets, Snapshots, Store, StoreError};
 
 use check::Facts;
 
@@ -26,6 +27,7 @@ use crate::facts;
 use crate::places;
 use crate::promises;
 use crate::secrets::LabSecrets;
+use crate::snapshots::LabSnapshots;
 
 /// A lab file as it was read and checked.
 pub(crate) struct Checked {
@@ -228,6 +230,8 @@ pub(crate) struct Session {
     pub(crate) secrets: Arc<LabSecrets>,
     pub(crate) clusters: Arc<Clusters>,
     pub(crate) container: Arc<ContainerDriver>,
+    pub(crate) kubeadm: Arc<Kubeadm>,
+    pub(crate) snapshots: Arc<LabSnapshots>,
     registry: Registry,
 }
 
@@ -256,20 +260,25 @@ impl Session {
         let container = Arc::new(ContainerDriver::new(paths.clone()));
         let forwards = Arc::clone(&container);
         let clusters = Arc::new(Clusters::new(forwards, Arc::clone(&secrets) as _)?);
+        let store = Store::open(&home);
+        let kept = Snapshots::new(store.path("snapshots"), places::identity()?);
+        let snapshots = Arc::new(LabSnapshots::of(&lab, kept));
+        let kubeadm = Kubeadm::new(
+            Arc::new(Containers),
+            Arc::clone(&secrets) as _,
+            Arc::clone(&clusters),
+            |scope, node| Containers.control_group(scope, node),
+        );
+        let kubeadm = Arc::new(kubeadm.keeping(Arc::clone(&snapshots) as _));
         let registry = Registry::new(vec![
             Arc::new(ImageDriver::new(paths.clone(), Arc::clone(&lock))),
             Arc::clone(&container) as _,
-            Arc::new(Kubeadm::new(
-                Arc::new(Containers),
-                Arc::clone(&secrets) as _,
-                Arc::clone(&clusters),
-                |scope, node| Containers.control_group(scope, node),
-            )),
+            Arc::clone(&kubeadm) as _,
             Arc::new(Kubernetes::new(Arc::clone(&clusters))),
         ]);
         Ok(Self {
             scope,
-            store: Store::open(&home),
+            store,
             home,
             checked,
             lab,
@@ -278,6 +287,8 @@ impl Session {
             secrets,
             clusters,
             container,
+            kubeadm,
+            snapshots,
             registry,
         })
     }
@@ -313,6 +324,9 @@ pub(crate) fn advice(error: &anyhow::Error) -> (Option<String>, Exit) {
         }
         if let Some(error) = cause.downcast_ref::<DriverError>() {
             return (error.hint.clone(), Exit::Failed);
+        }
+        if matches!(cause.downcast_ref(), Some(NoTrouble::Clock)) {
+            return (None, Exit::Refused);
         }
     }
     (None, Exit::Failed)

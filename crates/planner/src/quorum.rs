@@ -81,7 +81,11 @@ fn takes(decision: &Decision) -> bool {
     match decision.action {
         Action::Replace | Action::Delete => true,
         Action::Update => {
-            decision.impact >= Impact::Restart && matches!(decision.reason, Reason::Changed { .. })
+            decision.impact >= Impact::Restart
+                && matches!(
+                    decision.reason,
+                    Reason::Changed { .. } | Reason::Ending { .. }
+                )
         }
         Action::Create => false,
     }
@@ -157,16 +161,28 @@ fn risk(planes: &BTreeMap<Name, Plane>, input: &Input<'_>, draft: &mut Draft) {
         if !plane.taken(draft) || plane.addresses().iter().any(forced) {
             continue;
         }
-        let text = format!(
+        let few = format!(
             "{voting} of {members} members of etcd are well: with this one away one more failure \
-             would stop the cluster. Mend the others first: steading heal with the lab file as it \
-             was; or risk it: --force {}",
-            plane.member
+             would stop the cluster"
         );
+        // What only would end some day waits; what is declared is refused.
+        let waits = plane.steps(draft).all(|(_, decision)| {
+            !takes(decision) || matches!(decision.reason, Reason::Ending { .. })
+        });
         for address in plane.addresses() {
             draft.decisions.remove(address);
         }
-        draft.note(&plane.member, text, true);
+        let text = match waits {
+            true => format!("{few}. Its renewal waits until the others are well"),
+            false => {
+                let member = &plane.member;
+                format!(
+                    "{few}. Mend the others first: steading heal with the lab file as it was; or \
+                     risk it: --force {member}"
+                )
+            }
+        };
+        draft.note(&plane.member, text, !waits);
     }
 }
 

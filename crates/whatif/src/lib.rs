@@ -17,6 +17,7 @@ pub mod events;
 pub mod ids;
 pub mod place;
 pub mod prove;
+pub mod rehearsal;
 pub mod rules;
 pub mod search;
 pub mod semantics;

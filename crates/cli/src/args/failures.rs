@@ -40,6 +40,9 @@ pub(crate) struct WhatifArgs {
     /// What is switched off is shut down in order, instead of losing its power
     #[arg(long)]
     pub(crate) graceful: bool,
+    /// Nodes that go are drained first: their pods are asked to leave, as disruption budgets let them
+    #[arg(long)]
+    pub(crate) drain: bool,
     /// Nodes that go are marked out-of-service at once, as `steading heal` does with hosts that
     /// are off for certain
     #[arg(long)]

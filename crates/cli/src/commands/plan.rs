@@ -78,7 +78,16 @@ pub(crate) fn shown(session: &Session, reviewed: &Reviewed, style: Style) -> Str
         session,
         consequences: &reviewed.consequences,
     };
-    let text = plan_text(plan, &known, style);
+    let mut text = plan_text(plan, &known, style);
+    for one in session.container.troubles(&session.scope) {
+        let trouble = &one.trouble;
+        let what = format!("{trouble}: {}", trouble.does());
+        text = format!(
+            "  {} {what}; steading on {} ends that\n{text}",
+            style.warn("made to go wrong"),
+            trouble.key()
+        );
+    }
     match &session.checked.replica {
         Some(changes) if creates(plan) => format!("{}\n{text}", replica::text(changes, style)),
         _ => text,

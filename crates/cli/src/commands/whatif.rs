@@ -115,6 +115,7 @@ fn question(arguments: &WhatifArgs) -> Question {
         at: arguments.at,
         graceful: arguments.graceful,
         fenced: arguments.fenced,
+        drained: arguments.drain,
         back: arguments.then.map(|_| after),
     }
 }
@@ -146,10 +147,11 @@ pub(crate) fn helps(suggestion: &Suggestion, indent: &str, style: Style) -> Stri
 fn text(told: &Told, all: bool, style: Style) -> String {
     let report = &told.report;
     let mut text = String::new();
-    let how = if report.graceful {
-        ", shut down in order"
-    } else {
-        ""
+    let how = match (report.drained, report.graceful) {
+        (true, true) => ", drained and shut down in order",
+        (true, false) => ", drained first",
+        (false, true) => ", shut down in order",
+        (false, false) => "",
     };
     text.push_str(&format!(
         "{}: {} off{how}\n\n",
@@ -202,6 +204,13 @@ fn text(told: &Told, all: bool, style: Style) -> String {
         let what = wrapped(&what).replace('\n', &format!("\n{indent}"));
         text.push_str(&format!("{time:<width$}  {code}  {what}\n"));
     }
+    let rules: Vec<&str> = report.rules.iter().map(|rule| rule.code).collect();
+    let rules = format!(
+        "steading explain {} tells what a rule says and where that stands; here: {}.",
+        rules.first().unwrap_or(&"W000"),
+        rules.join(", ")
+    );
+    text.push_str(&format!("\n{}\n", wrapped(&rules)));
     if !told.suggestions.is_empty() {
         text.push('\n');
     }

@@ -218,8 +218,7 @@ struct Reading {
 
 impl Reading {
     fn ask(&self, path: &str) -> Result<Value, ApiError> {
-        let mut request = Request::get(path);
-        request.limit = LIMIT;
+        let request = Request::get(path).within(LIMIT);
         self.cluster.send(request)
     }
 

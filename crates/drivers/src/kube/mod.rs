@@ -16,6 +16,7 @@ mod diff;
 mod dump;
 mod fence;
 mod kinds;
+mod look;
 mod manifest;
 pub(crate) mod object;
 mod observe;
@@ -34,6 +35,7 @@ use model::resource::{Address, Kind, Resource};
 pub use access::{Access, credential, kubeconfig};
 pub use client::Clusters;
 pub use dump::{dump, dump_running};
+pub use look::{Look, PodLook, look};
 pub use status::{ClusterStatus, NodeStatus, PodStatus, cluster_status};
 
 /// The driver of components, apps and connectivity.

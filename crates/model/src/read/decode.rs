@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::sink::Sink;
 use super::tree::{Entry, Node, Value};
-use super::{certain, form, nearest};
+use super::{certain, form, formats, nearest};
 use crate::diagnostic::{Diagnostic, FieldPath, Fix, Span};
 use crate::lab::{FORMAT, Lab, Named};
 use crate::name::Name;
@@ -23,7 +23,7 @@ use reader::Reader;
 use trail::Trail;
 
 /// The sections of a lab file, in the order in which a person reads them.
-pub const SECTIONS: [&str; 20] = [
+pub const SECTIONS: [&str; 21] = [
     "format",
     "lab",
     "sites",
@@ -43,6 +43,7 @@ pub const SECTIONS: [&str; 20] = [
     "backups",
     "accepts",
     "claims",
+    "replica",
     "notes",
 ];
 
@@ -106,18 +107,20 @@ pub(super) fn lab(tree: &Node, sink: &Sink) -> Option<Lab> {
         accepts: list(find("accepts"), sink),
         claims: find("claims")
             .and_then(|entry| value(&entry.value, &"claims".into(), entry.key_span, sink)),
+        replica: find("replica")
+            .and_then(|entry| value(&entry.value, &"replica".into(), entry.key_span, sink)),
         notes: notes(find("notes"), sink),
     })
 }
 
-/// The version of the format. Another one than the newest is a finding of its own: nothing else in
-/// the file can be trusted to mean what it seems to.
+/// The version of the format: the newest, by now. One that is not known is a finding of its own:
+/// nothing else in the file can be trusted to mean what it seems to.
 fn format(entry: Option<&Entry>, sink: &Sink) -> u32 {
     let Some(entry) = entry else {
         return FORMAT;
     };
     let found = value::<u32>(&entry.value, &"format".into(), entry.key_span, sink);
-    if let Some(found) = found.filter(|found| *found != FORMAT) {
+    if let Some(found) = found.filter(|found| !formats::KNOWN.contains(found)) {
         let place = ("format".into(), entry.value.span, String::new());
         let help = if found > FORMAT {
             "a newer version of Steading reads it".to_owned()

@@ -93,6 +93,7 @@ pub(super) fn storage(world: &World, storage: &Storage) -> String {
         StorageKind::Zfs { host, .. } => format!("ZFS on {}", world.hosts[*host].name),
         StorageKind::Nfs { host, .. } => format!("NFS from {}", world.hosts[*host].name),
         StorageKind::Local => "on each node's own disk".to_owned(),
+        StorageKind::Folder => "a folder that all nodes share".to_owned(),
         StorageKind::Object(_) => "object store outside of the lab".to_owned(),
         StorageKind::Unknown(why) => format!("not known: {why}"),
     }

@@ -11,7 +11,7 @@ use model::lab::{App, Lab};
 use model::name::Name;
 use serde_json::Value;
 
-use super::{Ask, Attach, Pool, Storage, StorageKind, VolumeUse, Workload, World, manifests};
+use super::{Ask, Attach, Pool, Storage, StorageKind, VolumeUse, Workload, World, pods};
 use crate::bits::Bits;
 use crate::ids::{NodeId, PoolId, WorkloadId};
 
@@ -166,10 +166,9 @@ impl Live {
             };
             let millicpu = object.pointer("/status/allocatable/cpu");
             let memory = object.pointer("/status/allocatable/memory");
-            if let (Some(Ok(millicpu)), Some(Ok(memory))) = (
-                millicpu.map(manifests::millicpu),
-                memory.map(manifests::memory),
-            ) {
+            if let (Some(Ok(millicpu)), Some(Ok(memory))) =
+                (millicpu.map(pods::millicpu), memory.map(pods::memory))
+            {
                 world.nodes[id].room = Some(Ask { millicpu, memory });
             }
             let ready = list(object, "/status/conditions")
@@ -323,6 +322,8 @@ fn take_volume(
         (None, true) => Attach::Anywhere,
         (None, false) => Attach::OneNode,
     };
+    let one = nodes.as_ref().filter(|nodes| nodes.len() == 1);
+    let on = one.and_then(|nodes| nodes.iter().next());
     let workload: &mut Workload = &mut world.workloads[id];
     if let Some(nodes) = nodes
         && workload.replicas < 2
@@ -333,6 +334,7 @@ fn take_volume(
         name: claim.to_owned(),
         pool,
         attach,
+        on,
         backup: None,
     });
 }
