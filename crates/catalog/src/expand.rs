@@ -3,6 +3,7 @@
 mod apps;
 mod components;
 mod placement;
+pub(crate) mod router;
 mod volumes;
 mod within;
 
@@ -126,6 +127,9 @@ impl Expansion<'_> {
             self.machine(name, node, within, (&image.0, &digest));
             self.member(name, node, within, first);
         }
+        if self.with_hosts {
+            self.router(&image);
+        }
         self.api_forward(within);
         self.cluster_components(within);
     }
@@ -186,6 +190,7 @@ impl Expansion<'_> {
             host: node.on.clone(),
             cidr: network.cidr.first(),
             gateway,
+            routed: self.with_hosts,
             mtu: self.lab.network_mtu(name),
         };
         let address = Address::new(Kind::Network, name.clone());
@@ -199,6 +204,10 @@ impl Expansion<'_> {
         };
         let link = HostLink {
             mtu: self.lab.network_mtu(name),
+            speed: self
+                .lab
+                .host_of(node)
+                .and_then(|host| host.speed_into(name)),
         };
         let (name, address) = (name.clone(), Address::new(Kind::Host, node.on.clone()));
         let host = self.resources.entry(address.clone()).or_insert(Resource {

@@ -14,6 +14,7 @@ mod manifests;
 mod reach;
 mod replica;
 mod settings;
+mod snapshots;
 mod storage;
 
 pub use component::{Component, ComponentKind, components};
@@ -25,3 +26,4 @@ pub use known::{Capability, Known, Runs, RunsAs, known, platforms};
 pub use manifests::documents;
 pub use reach::beyond_reach;
 pub use replica::{Change, Replica, replica};
+pub use snapshots::{Snapshots, snapshots_of};

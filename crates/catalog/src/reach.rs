@@ -8,6 +8,7 @@ use model::lab::{
 use model::name::Name;
 
 use crate::component::{ComponentKind, components};
+use crate::snapshots;
 use crate::storage;
 
 /// The code of what is declared and not carried out.
@@ -73,10 +74,15 @@ pub fn beyond_reach(lab: &Lab) -> Vec<Diagnostic> {
         ("images", lab.images.is_empty()),
         ("users", lab.users.is_empty()),
         ("observability", lab.observability.is_empty()),
-        ("backups", lab.backups.is_empty()),
     ] {
         if !empty {
             beyond.add(section.to_owned(), "this section");
+        }
+    }
+    for (name, backup) in &lab.backups {
+        if !snapshots::carried_out(backup) {
+            let what = "backups other than snapshots of etcd that are kept here";
+            beyond.add(format!("backups.{name}"), what);
         }
     }
     beyond.0

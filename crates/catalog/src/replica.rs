@@ -3,6 +3,7 @@
 //! change is told.
 
 mod apps;
+mod around;
 mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,8 @@ pub fn replica(lab: &Lab, here: Arch) -> Replica {
     making.nodes(&mut lab);
     making.hosts(&mut lab, here);
     making.networks(&mut lab);
+    making.keep_reservations(&mut lab);
+    making.gateways(&mut lab);
     making.endpoints(&mut lab);
     making.components(&mut lab);
     making.storage(&mut lab);
@@ -109,13 +112,19 @@ impl Making<'_> {
         let names: Vec<Name> = lab.clusters.keys().cloned().collect();
         for name in names.into_iter().filter(|name| Some(name) != kept.as_ref()) {
             lab.clusters.remove(&name);
+            let nodes: Vec<&str> = self
+                .of
+                .nodes_of(&name)
+                .map(|(node, _)| node.as_str())
+                .collect();
+            let nodes = nodes.join(", ");
             lab.nodes.retain(|_, node| node.cluster != name);
             lab.apps
                 .retain(|_, app| app.cluster.as_ref() != Some(&name));
             lab.components
                 .retain(|_, component| component.cluster.as_ref() != Some(&name));
             let why = "a replica is of one cluster; this is the one with fewer nodes";
-            self.left_out(format!("clusters.{name}"), why);
+            self.left_out(format!("clusters.{name} with its nodes {nodes}"), why);
         }
         for (name, cluster) in &mut lab.clusters {
             self.cluster(name, cluster);
@@ -195,7 +204,9 @@ impl Making<'_> {
                 let memory = host.and_then(|host| host.memory).unwrap_or(UNTOLD.memory);
                 (cpu, memory)
             });
-            node.address = self.address(node).map(Dual::one);
+            let address = self.address(node);
+            self.parts_of_node(name, node, address);
+            node.address = address.map(Dual::one);
             node.addresses.clear();
             node.vm = None;
             node.container = Some(ContainerMachine { cpu, memory });
@@ -263,6 +274,7 @@ impl Making<'_> {
         }
         let used: BTreeSet<Name> = used.into_iter().cloned().collect();
         lab.hosts.retain(|name, _| used.contains(name));
+        self.parts_of_hosts(lab);
     }
 
     /// The networks that nodes stand in, each as a plain one.
@@ -302,6 +314,7 @@ impl Making<'_> {
             plain.mtu = Some(mtu);
             plain.overlay = None;
             plain.over = None;
+            self.served(name, &mut plain);
             kept.insert(name.clone(), plain);
         }
         if !without.is_empty() {
@@ -363,6 +376,10 @@ impl Making<'_> {
     }
 
     fn rest(&mut self, lab: &mut Lab) {
+        let declared = lab.backups.len();
+        lab.backups
+            .retain(|_, backup| crate::snapshots::carried_out(backup));
+        let without_backups = lab.backups.len() < declared;
         for (section, given) in [
             ("firewall", !std::mem::take(&mut lab.firewall).is_empty()),
             ("images", !std::mem::take(&mut lab.images).is_empty()),
@@ -371,7 +388,7 @@ impl Making<'_> {
                 "observability",
                 !std::mem::take(&mut lab.observability).is_empty(),
             ),
-            ("backups", !std::mem::take(&mut lab.backups).is_empty()),
+            ("backups", without_backups),
             // A replica makes its own; those of the lab stay closed.
             ("secrets", !std::mem::take(&mut lab.secrets).is_empty()),
         ] {

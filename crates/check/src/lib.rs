@@ -18,7 +18,7 @@ use model::lab::Lab;
 use serde::Serialize;
 
 use subject::Subject;
-pub use subject::{Certificate, Facts, File, Known};
+pub use subject::{Certificate, Facts, File, Judged, Known, Verdict};
 
 /// A rule.
 pub(crate) struct Rule {

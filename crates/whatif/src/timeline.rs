@@ -1,6 +1,7 @@
 //! Answers with times: what happens to each thing, when, and by which rule.
 
 mod after;
+mod causes;
 mod comeback;
 mod course;
 mod entries;

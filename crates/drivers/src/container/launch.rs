@@ -50,7 +50,7 @@ struct Order {
 }
 
 /// The size of a machine.
-fn size(spec: &NodeMachine) -> ContainerMachine {
+pub(super) fn size(spec: &NodeMachine) -> ContainerMachine {
     let (cpu, memory) = spec.machine.size();
     ContainerMachine { cpu, memory }
 }
@@ -102,7 +102,10 @@ pub(super) fn start(
 }
 
 /// Runs an internal verb with its order on standard input, to its end.
-fn run<T: Serialize>(command: Command, order: &T) -> Result<(Option<i32>, String), String> {
+pub(super) fn run<T: Serialize>(
+    command: Command,
+    order: &T,
+) -> Result<(Option<i32>, String), String> {
     let mut child = give(command, order).map_err(|error| error.to_string())?;
     let start = Instant::now();
     // Longer than it allows itself: it knows better what it waited for.

@@ -85,7 +85,7 @@ pub(super) fn enter(place: &Place<'_>) -> io::Result<()> {
     change("/", MsFlags::MS_SHARED | MsFlags::MS_REC)
 }
 
-fn change(path: &str, flags: MsFlags) -> io::Result<()> {
+pub(super) fn change(path: &str, flags: MsFlags) -> io::Result<()> {
     mount(None::<&str>, path, None::<&str>, flags, None::<&str>)?;
     Ok(())
 }
@@ -129,7 +129,7 @@ fn option(path: &Path) -> io::Result<String> {
         .collect())
 }
 
-fn bind(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn bind(from: &Path, to: &Path) -> io::Result<()> {
     if from.is_dir() {
         fs::create_dir_all(to)?;
     } else if !to.exists() {
@@ -143,20 +143,20 @@ fn bind(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn read_only(path: &Path) -> io::Result<()> {
+pub(super) fn read_only(path: &Path) -> io::Result<()> {
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
     mount(None::<&str>, path, None::<&str>, flags, None::<&str>)?;
     Ok(())
 }
 
-fn tmpfs(path: &Path, options: &str) -> io::Result<()> {
+pub(super) fn tmpfs(path: &Path, options: &str) -> io::Result<()> {
     fs::create_dir_all(path)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options))?;
     Ok(())
 }
 
-fn devices(dev: &Path) -> io::Result<()> {
+pub(super) fn devices(dev: &Path) -> io::Result<()> {
     fs::create_dir_all(dev)?;
     let none = MsFlags::MS_NOSUID;
     mount(
