@@ -8,8 +8,7 @@ use model::lab::{
 use model::name::Name;
 
 use crate::component::{ComponentKind, components};
-use crate::snapshots;
-use crate::storage;
+use crate::{snapshots, storage};
 
 /// The code of what is declared and not carried out.
 pub const CODE: &str = "U001";

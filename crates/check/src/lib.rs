@@ -65,7 +65,7 @@ pub fn check(lab: &Lab, facts: &Facts) -> Vec<Diagnostic> {
         (rule.check)(&subject, &mut findings);
     }
     if whole {
-        all = accepted::apply(lab, all);
+        all = accepted::apply(lab, facts, all);
     }
     all
 }

@@ -86,8 +86,9 @@ pub struct Facts {
     pub certificates: Vec<Certificate>,
     /// The lab as it was applied last.
     pub previous: Option<Box<Lab>>,
-    /// What the failure model says of promises that do not hold for certain.
-    pub promises: Vec<Judged>,
+    /// What the failure model says of promises that do not hold for certain; `None`: it was not
+    /// asked.
+    pub promises: Option<Vec<Judged>>,
 }
 
 /// What must stay by a promise, and does not for certain.

@@ -574,6 +574,7 @@ impl RestoreArgs {
             },
             sources: Sources { artifacts: None },
             yes: self.yes,
+            force: Vec::new(),
         }
     }
 }

@@ -137,7 +137,7 @@ fn check_sources(root: PathBuf, sources: Vec<Source>, mut facts: Facts) -> anyho
     let mut beyond = Vec::new();
     if let Some(lab) = &lab {
         if unread.is_empty() {
-            facts.promises = promises::judged(&root, lab);
+            facts.promises = Some(promises::judged(&root, lab));
         }
         facts.unread = unread;
         diagnostics.extend(check::check(lab, &facts));

@@ -152,7 +152,11 @@ fn a_step_tells_what_it_means_for_what_runs() {
     let reviewed = looked_at(&lab, &[], &[], reboot("nw").into());
     assert_eq!(refused(&reviewed), []);
     let told = &reviewed.consequences[&address("machine/nw")];
-    assert_eq!(told, &["podinfo down about 40 s"]);
+    // Both of CoreDNS may be there.
+    assert_eq!(
+        told,
+        &["podinfo down about 40 s", "coredns perhaps down about 40 s"]
+    );
     let took = |_: &Step| Some(6);
     let model = random::model(&lab);
     let around = Around {
@@ -266,14 +270,17 @@ fn random_plan(seed: u64) -> (Lab, Vec<Step>, Vec<String>) {
     let lab = random::lab(value);
     let names: Vec<String> = lab.nodes.keys().map(ToString::to_string).collect();
     let mut steps: Vec<Step> = Vec::new();
-    for name in names.iter().filter(|_| dice.below(10) < 7).take(4) {
+    for name in &names {
+        if steps.len() == 8 || dice.below(10) > 6 {
+            continue;
+        }
         let mut pair = reboot(name);
         if let Some(before) = steps.last().filter(|_| dice.below(10) < 3) {
             pair[0].needs.insert(before.address.clone());
         }
         steps.extend(pair);
     }
-    let ill = names.into_iter().filter(|_| dice.below(10) < 1).collect();
+    let ill = names.into_iter().filter(|_| dice.below(10) == 0).collect();
     (lab, steps, ill)
 }
 
@@ -325,7 +332,7 @@ fn away(model: &Model, steps: &[Step], done: &BTreeSet<usize>, begun: &BTreeSet<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn no_moment_of_a_plan_breaks_what_held(seed in any::<u64>()) {

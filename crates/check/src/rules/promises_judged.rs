@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    for judged in &lab.facts.promises {
+    for judged in lab.facts.promises.iter().flatten() {
         let what = word(lab, judged);
         let (message, help) = match judged.verdict {
             Verdict::Breaks { .. } => continue,
@@ -66,7 +66,10 @@ fn what_says_nothing_and_what_is_unknown_are_told_apart() {
         why: Vec::new(),
     };
     let facts = Facts {
-        promises: vec![judged(0, Verdict::SaysNothing), judged(1, Verdict::Unknown)],
+        promises: Some(vec![
+            judged(0, Verdict::SaysNothing),
+            judged(1, Verdict::Unknown),
+        ]),
         ..Facts::default()
     };
     let all = crate::check(&lab, &facts);

@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    for judged in &lab.facts.promises {
+    for judged in lab.facts.promises.iter().flatten() {
         let Verdict::Breaks { certain } = judged.verdict else {
             continue;
         };
@@ -45,13 +45,13 @@ fn what_breaks_is_found_with_its_smallest_set() {
     use crate::{Facts, Judged};
     let lab = crate::example::lab_with("promises: [ { when: { fails: 1 }, stays: [ api ] } ]\n");
     let facts = |certain| Facts {
-        promises: vec![Judged {
+        promises: Some(vec![Judged {
             promise: 0,
             stay: 0,
             verdict: Verdict::Breaks { certain },
             counterexample: vec!["nuc1".to_owned()],
             why: vec!["api down: 0 of 1 control planes are left".to_owned()],
-        }],
+        }]),
         ..Facts::default()
     };
     let found = |certain| {
