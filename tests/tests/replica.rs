@@ -58,7 +58,7 @@ fn hosts_go_off_and_come_back_and_workloads_move() {
 
 /// Nothing of a replica reaches this machine or beyond: there is no route, and no link to one.
 fn nothing_leads_out(lab: &Lab) {
-    for thing in ["machine/plane", "host/nuc", "network/lan"] {
+    for thing in ["machine/plane", "host/nuc", "network/lan", "router/replica"] {
         let net = format!("--net=/proc/{}/ns/net", lab.process(thing));
         let links = run(&["nsenter", &net, "ip", "-o", "link"]);
         for line in links.lines() {
@@ -69,8 +69,8 @@ fn nothing_leads_out(lab: &Lab) {
             );
         }
     }
-    // The network's gateway answers, and leads nowhere.
-    let net = format!("--net=/proc/{}/ns/net", lab.process("network/lan"));
+    // The gateway answers, and leads nowhere.
+    let net = format!("--net=/proc/{}/ns/net", lab.process("router/replica"));
     assert_eq!(
         run(&["nsenter", &net, "ip", "route", "show", "default"]),
         ""

@@ -2,6 +2,9 @@
 
 mod apps;
 mod components;
+mod placement;
+pub(crate) mod router;
+mod volumes;
 mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +20,8 @@ use model::resource::{
     NodeMachine, NodeNetwork, Resource, Spec,
 };
 
-use crate::{derive, image};
+use crate::{derive, image, storage};
+pub use volumes::each_its_own;
 use within::Within;
 
 /// All resources of a lab that `check` finds nothing fatal in. `files` are the manifests below the
@@ -123,6 +127,9 @@ impl Expansion<'_> {
             self.machine(name, node, within, (&image.0, &digest));
             self.member(name, node, within, first);
         }
+        if self.with_hosts {
+            self.router(&image);
+        }
         self.api_forward(within);
         self.cluster_components(within);
     }
@@ -183,6 +190,7 @@ impl Expansion<'_> {
             host: node.on.clone(),
             cidr: network.cidr.first(),
             gateway,
+            routed: self.with_hosts,
             mtu: self.lab.network_mtu(name),
         };
         let address = Address::new(Kind::Network, name.clone());
@@ -196,6 +204,10 @@ impl Expansion<'_> {
         };
         let link = HostLink {
             mtu: self.lab.network_mtu(name),
+            speed: self
+                .lab
+                .host_of(node)
+                .and_then(|host| host.speed_into(name)),
         };
         let (name, address) = (name.clone(), Address::new(Kind::Host, node.on.clone()));
         let host = self.resources.entry(address.clone()).or_insert(Resource {
@@ -233,6 +245,7 @@ impl Expansion<'_> {
         let spec = NodeMachine {
             host: node.on.clone(),
             inside_host: self.with_hosts,
+            shared_folder: storage::shares_folder(self.lab),
             machine,
             image: digest.clone(),
             network: network_name.clone(),
@@ -290,7 +303,7 @@ impl Expansion<'_> {
                 Role::ControlPlane => within.api_names.clone(),
                 Role::Worker => BTreeSet::new(),
             },
-            labels: node.labels.clone(),
+            labels: derive::labels(self.lab, node),
             taints: derive::taints(node, within.has_workers),
         };
         let mut needs = BTreeSet::from([Address::new(Kind::Machine, name.clone())]);

@@ -4,12 +4,13 @@ mod failures;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use failures::WhatifArgs;
+pub(crate) use failures::{GraphArgs, LiveArgs, ProveArgs, WhatifArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
 use model::name::Name;
 use model::quantity::Bytes;
+use model::resource::Address;
 
 /// Your whole homelab from one file: declared, proven, running, and kept running.
 #[derive(Debug, Parser)]
@@ -125,21 +126,53 @@ pub(crate) enum Command {
     Heal(HealArgs),
     /// Remove what is ours, nothing else
     Down(ChangeArgs),
-    /// Switch a host of a replica off: its power is cut
+    /// List the snapshots of etcd that are kept, or take one
     #[command(after_help = "Examples:\n  \
-        steading off gamer --lab labs/volatile-talos/lab.yaml\n  \
-        steading off gamer --graceful --lab labs/volatile-talos/lab.yaml\n\n\
-        Then steading heal --replica moves what may move; steading on gamer brings it back.")]
+        steading snapshot --lab labs/quickstart         those that are kept\n  \
+        steading snapshot take --lab labs/quickstart    one more, now\n\n\
+        They lie encrypted in the state folder of the lab. Before a step that cannot be taken back\n\
+        one is taken anyway; on a schedule, where the lab declares it:\n  \
+        backups: { often: { of: [etcd], to: here, every: 6h, keep: 7d } }")]
+    Snapshot {
+        /// List them, or take one
+        #[arg(value_enum)]
+        what: Option<SnapshotWhat>,
+        #[command(flatten)]
+        lab: LabOption,
+    },
+    /// Take a cluster back to a snapshot: what was changed in it since is lost
+    #[command(
+        after_help = "Example: steading restore 20261121T130500Z --lab labs/quickstart\n\n\
+        Where all control planes are lost they are made anew first, as the same cluster. A restore\n\
+        that was cut off is carried to its end by what is run next: restore, up or heal."
+    )]
+    Restore(RestoreArgs),
+    /// Switch something of a replica off: a host, a link, the space on a disk, part of a processor
+    #[command(after_help = "Examples:\n  \
+        steading off gamer --lab labs/volatile-talos/lab.yaml             its power is cut\n  \
+        steading off gamer --graceful --lab labs/volatile-talos/lab.yaml  it is shut down\n  \
+        steading off link:lan             the network carries nothing between hosts\n  \
+        steading off link:gamer           the host is cut off from its networks\n  \
+        steading off link:gamer.lan       from one of them\n  \
+        steading off disk:gamer           what is written on it finds no space left\n  \
+        steading off cpu:gamer=20%        its nodes get a fifth of their processors\n\n\
+        Each lasts until steading on, whatever runs or is killed in between. Of a host that is off,\n\
+        steading heal --replica moves what may move. Clocks cannot be stepped: the kernel has one.")]
     Off(OffArgs),
-    /// Switch a host of a replica on again, and start what belongs on it
-    #[command(after_help = "Example: steading on gamer --lab labs/volatile-talos/lab.yaml")]
+    /// Switch something of a replica on again; of a host, start what belongs on it
+    #[command(after_help = "Examples:\n  \
+        steading on gamer --lab labs/volatile-talos/lab.yaml\n  \
+        steading on link:lan\n  \
+        steading on --all                 everything that was switched off")]
     On(OnArgs),
     /// Ask what stays, moves, waits or is lost when something goes; changes nothing
     #[command(after_help = "Examples:\n  \
         steading whatif labs/volatile-talos --off gamer\n  \
         steading whatif labs/volatile-talos --off availability=volatile --graceful\n  \
         steading whatif labs/skaia --fail vantas.ssd --fail link:man-uplink\n  \
-        steading whatif labs/jlh --off everything --then on\n\n\
+        steading whatif labs/jlh --off everything --then on\n  \
+        steading whatif labs/jlh/lab.yaml --off x86 --html x86.html\n  \
+        steading whatif --live --off worker-1\n\n\
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),
@@ -154,10 +187,16 @@ pub(crate) enum Command {
     /// Check every promise of the lab against all failures that it names
     #[command(after_help = "Examples:\n  \
         steading prove labs/volatile-talos/lab.yaml\n  \
-        steading prove labs/jlh/lab.yaml --format json\n\n\
+        steading prove labs/jlh/lab.yaml --format json\n  \
+        steading prove labs/skaia/as-published.yaml --html proof.html\n\n\
         Each promise holds, breaks (with the smallest failure that breaks it), or is unknown.\n\
         Exit code 3 when one does not hold.")]
-    Prove(LabArg),
+    Prove(ProveArgs),
+    /// Draw the lab: hosts, nodes, networks, storage and what runs in pods
+    #[command(after_help = "Examples:\n  \
+        steading graph labs/volatile-talos/lab.yaml\n  \
+        steading graph labs/jlh/lab.yaml --svg jlh.svg")]
+    Graph(GraphArgs),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {
@@ -400,6 +439,9 @@ pub(crate) struct PlanArgs {
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Save the plan, for `up --plan`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -438,17 +480,26 @@ pub(crate) struct HealArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct OffArgs {
+    /// A host, link:NETWORK, link:HOST, link:HOST.NETWORK, disk:HOST or cpu:HOST=20%
+    pub(crate) what: String,
     #[command(flatten)]
-    pub(crate) at: HostArg,
-    /// Shut it down: end its pods before the power goes
+    pub(crate) of: OfReplica,
+    /// Shut the host down: end its pods before the power goes
     #[arg(long)]
     pub(crate) graceful: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OnArgs {
+    /// What was switched off: a host, link:NETWORK, link:HOST, link:HOST.NETWORK, disk:HOST or
+    /// cpu:HOST
+    #[arg(required_unless_present = "all")]
+    pub(crate) what: Option<String>,
+    /// Everything that was switched off
+    #[arg(long, conflicts_with = "what")]
+    pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) at: HostArg,
+    pub(crate) of: OfReplica,
 }
 
 #[derive(Debug, Args)]
@@ -469,10 +520,9 @@ pub(crate) struct RehearseArgs {
     pub(crate) limit: Option<u64>,
 }
 
+/// The replica of a lab.
 #[derive(Debug, Args)]
-pub(crate) struct HostArg {
-    /// The host
-    pub(crate) host: String,
+pub(crate) struct OfReplica {
     /// The lab: a lab file, or the folder that it lies in
     #[arg(long = "lab", value_name = "LAB", default_value = ".")]
     pub(crate) lab: PathBuf,
@@ -493,9 +543,49 @@ pub(crate) struct ChangeArgs {
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The snapshot: its name, or enough of its beginning
+    pub(crate) snapshot: String,
+    #[command(flatten)]
+    pub(crate) lab: LabOption,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+impl RestoreArgs {
+    /// As the commands that change a lab take it.
+    pub(crate) fn change(&self) -> ChangeArgs {
+        ChangeArgs {
+            rung: RungArg {
+                lab: LabArg {
+                    lab: self.lab.lab.clone(),
+                },
+                replica: self.lab.replica,
+            },
+            sources: Sources { artifacts: None },
+            yes: self.yes,
+            force: Vec::new(),
+        }
+    }
+}
+
+/// What to do with snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SnapshotWhat {
+    /// Name those that are kept.
+    List,
+    /// Take one of every cluster, now.
+    Take,
 }
 
 /// Whose log.

@@ -25,6 +25,10 @@ mod killed;
 mod lab;
 #[path = "container/life.rs"]
 mod life;
+#[path = "container/router.rs"]
+mod router;
+#[path = "container/trouble.rs"]
+mod trouble;
 
 use std::process::ExitCode;
 
@@ -62,7 +66,7 @@ fn tests(filter: &str) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let tests: [(&str, Test); 7] = [
+    let tests: [(&str, Test); 9] = [
         ("the_contract_is_kept", contract::the_contract_is_kept),
         ("groups_hold", groups::groups_hold),
         ("a_machine_lives", life::a_machine_lives),
@@ -73,6 +77,11 @@ fn tests(filter: &str) -> ExitCode {
         (
             "a_host_takes_its_machines_along",
             host::a_host_takes_its_machines_along,
+        ),
+        ("troubles_begin_and_end", trouble::troubles_begin_and_end),
+        (
+            "a_router_serves_its_networks",
+            router::a_router_serves_its_networks,
         ),
         ("a_forward_leads_inside", forward::a_forward_leads_inside),
         ("killed_anywhere", killed::killed_anywhere),

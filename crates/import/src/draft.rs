@@ -43,6 +43,7 @@ impl Draft {
             backups: BTreeMap::new(),
             accepts: Vec::new(),
             claims: None,
+            replica: None,
             notes: BTreeMap::new(),
         };
         let report = Report {

@@ -45,7 +45,8 @@ pub use host::{
     PlugKind, Power, Proxmox, Qemu, Release, Service, Site, Size, Speed, UsbDevice,
 };
 pub use keeping::{
-    Accepted, Backup, Bucket, Claims, Event, OffAndFails, OneOrMany, Promise, Rhythm, Target,
+    Accepted, Backup, Bucket, Claims, Event, OffAndFails, OneOrMany, Promise, Replica, Rhythm,
+    Target,
 };
 pub use network::{
     Dhcp, Dns, ETHERNET_MTU, Headscale, JoinKey, Network, Overlay, Reservation, Tailscale, Tunnel,
@@ -55,8 +56,8 @@ pub use node::{ContainerMachine, Machine, Node, Role, Taint, TaintEffect, Virtua
 pub use patch::Patch;
 pub use secret::{Secret, SecretRef};
 pub use storage::{
-    Class, ExternalCeph, FailureDomain, HostDisk, Local, Nfs, ObjectProvider, ObjectStore, Pool,
-    PoolKind, Reclaim, Rook, Storage, Vdev, Volume, Zfs,
+    Class, ExternalCeph, FailureDomain, Folder, HostDisk, Local, Nfs, ObjectProvider, ObjectStore,
+    Pool, PoolKind, Reclaim, Rook, Storage, Vdev, Volume, Zfs,
 };
 
 use crate::name::Name;
@@ -127,6 +128,9 @@ pub struct Lab {
     /// Totals that the lab's description tells. The check adds up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
+    /// How its replica stands on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<Replica>,
     /// What an import could not place: kept word for word, used by nobody.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, String>,

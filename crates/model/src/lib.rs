@@ -24,3 +24,4 @@ pub mod resource;
 pub mod schema;
 pub mod source;
 pub mod topology;
+pub mod trouble;

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use spec::{
-    Artifact, Connectivity, Fence, ForwardTarget, Forwarder, HostLink, HostSpace, Member,
-    NodeImage, NodeMachine, NodeNetwork, Objects, Spec,
+    Artifact, Connectivity, DhcpService, Fence, ForwardTarget, Forwarder, HostLink, HostSpace,
+    Member, NodeImage, NodeMachine, NodeNetwork, Objects, Router, RouterLink, SHARED_FOLDER, Spec,
 };
 
 use crate::digest::Digest;
@@ -26,6 +26,8 @@ pub enum Kind {
     Image,
     /// A network among nodes.
     Network,
+    /// What leads from one network of a replica to another, and serves them.
+    Router,
     /// What stands for a host in a replica.
     Host,
     /// The mark on a node whose host is off for certain.
@@ -46,10 +48,11 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order in which a lab is built up.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Artifact,
         Self::Image,
         Self::Network,
+        Self::Router,
         Self::Host,
         Self::Fence,
         Self::Machine,
@@ -67,6 +70,7 @@ impl Kind {
             Self::Artifact => "artifact",
             Self::Image => "image",
             Self::Network => "network",
+            Self::Router => "router",
             Self::Host => "host",
             Self::Fence => "fence",
             Self::Machine => "machine",

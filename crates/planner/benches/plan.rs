@@ -29,6 +29,7 @@ fn lab(nodes: usize) -> Vec<Resource> {
         let machine = NodeMachine {
             host: name("here"),
             inside_host: false,
+            shared_folder: false,
             machine: Machine::Container(ContainerMachine {
                 cpu: 4,
                 memory: Bytes::mebi(4096),

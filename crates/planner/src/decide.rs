@@ -111,6 +111,10 @@ fn mend(resource: &Resource, faults: &[Fault], wanted: &Wanted<'_>, draft: &mut 
             }
             None => draft.note(&resource.address, what.join("; "), false),
         },
+        Some(Remedy::Renew) => {
+            let reason = Reason::Ending { what };
+            draft.decide(resource, Action::Update, Impact::Restart, reason);
+        }
         Some(Remedy::Repair) => {
             let impact = kind::mending(resource.address.kind);
             draft.decide(resource, Action::Update, impact, Reason::Faulty { what });
@@ -159,7 +163,7 @@ fn follow(resource: &Resource, inventory: &Inventory, wanted: &Wanted<'_>, draft
             let link = matches!(need.kind, Kind::Network | Kind::Host);
             link && draft.decisions.contains_key(need)
         }),
-        Kind::Host => resource
+        Kind::Host | Kind::Router => resource
             .needs
             .iter()
             .find(|need| draft.decisions.contains_key(need)),
@@ -177,6 +181,7 @@ fn follow(resource: &Resource, inventory: &Inventory, wanted: &Wanted<'_>, draft
             // Packets cross all of these.
             let underneath = [
                 Kind::Network,
+                Kind::Router,
                 Kind::Host,
                 Kind::Machine,
                 Kind::Member,
@@ -241,7 +246,11 @@ const fn on_demand(kind: Kind) -> bool {
 
 /// Decides about images and artifacts: whatever is missing and a step needs.
 pub(crate) fn demand(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draft) {
-    for (needing, needed) in [(Kind::Machine, Kind::Image), (Kind::Image, Kind::Artifact)] {
+    for (needing, needed) in [
+        (Kind::Machine, Kind::Image),
+        (Kind::Router, Kind::Image),
+        (Kind::Image, Kind::Artifact),
+    ] {
         let demands: Vec<(Address, Address)> = draft
             .decisions
             .values()

@@ -37,7 +37,7 @@ pub(crate) fn changed(
         }
         (Spec::Member(new), Some(Spec::Member(old))) => member::changed(old, new),
         (Spec::Network(_) | Spec::Host(_), _) => Change::Act(Action::Update, Impact::Recreate),
-        (Spec::Forward(_), _) => Change::Act(Action::Update, Impact::Restart),
+        (Spec::Forward(_) | Spec::Router(_), _) => Change::Act(Action::Update, Impact::Restart),
         (Spec::Artifact(_) | Spec::Image(_) | Spec::Fence(_), _) => {
             Change::Act(Action::Update, Impact::None)
         }
@@ -81,7 +81,9 @@ pub(crate) fn replacing(wanted: &BTreeMap<&Address, &Resource>, resource: &Resou
 pub(crate) const fn mending(kind: Kind) -> Impact {
     match kind {
         Kind::Artifact | Kind::Image | Kind::Connectivity => Impact::None,
-        Kind::Network | Kind::Host | Kind::Machine | Kind::Forward => Impact::Restart,
+        Kind::Network | Kind::Router | Kind::Host | Kind::Machine | Kind::Forward => {
+            Impact::Restart
+        }
         Kind::Member | Kind::Component | Kind::App | Kind::Fence => Impact::InPlace,
     }
 }

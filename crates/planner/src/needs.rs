@@ -11,7 +11,7 @@ use crate::{Decision, Draft, Wanted, remove};
 
 /// Kinds in the order in which they are removed. A forward goes after those who reach the API
 /// through it.
-const REMOVAL: [Kind; 11] = [
+const REMOVAL: [Kind; 12] = [
     Kind::Fence,
     Kind::Connectivity,
     Kind::App,
@@ -20,6 +20,7 @@ const REMOVAL: [Kind; 11] = [
     Kind::Forward,
     Kind::Machine,
     Kind::Host,
+    Kind::Router,
     Kind::Network,
     Kind::Image,
     Kind::Artifact,

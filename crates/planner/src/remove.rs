@@ -120,6 +120,7 @@ pub(crate) fn cluster_of(spec: &Spec) -> Option<&Name> {
         Spec::Artifact(_)
         | Spec::Image(_)
         | Spec::Network(_)
+        | Spec::Router(_)
         | Spec::Host(_)
         | Spec::Machine(_)
         | Spec::Forward(_) => None,

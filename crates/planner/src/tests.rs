@@ -43,6 +43,7 @@ pub(crate) fn machine(cpu: u32) -> NodeMachine {
     NodeMachine {
         host: name("here"),
         inside_host: false,
+        shared_folder: false,
         machine: Machine::Container(ContainerMachine {
             cpu,
             memory: Bytes::mebi(2048),
@@ -51,6 +52,7 @@ pub(crate) fn machine(cpu: u32) -> NodeMachine {
         network: name("lan"),
         address: "10.0.0.11/24".parse().unwrap(),
         gateway: "10.0.0.1".parse().unwrap(),
+        routed: false,
         mtu: 1500,
         pod_mtu: 1450,
         pods: "10.244.0.0/16".parse().unwrap(),
@@ -183,6 +185,7 @@ pub(crate) fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
         parent: Generation(0),
         resources,
         inventory,
+        forced: &Default::default(),
     })
 }
 

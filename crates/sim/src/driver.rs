@@ -190,6 +190,7 @@ impl Work<'_> {
             Spec::Artifact(_)
             | Spec::Image(_)
             | Spec::Network(_)
+            | Spec::Router(_)
             | Spec::Host(_)
             | Spec::Machine(_)
             | Spec::Forward(_) => Ok(()),

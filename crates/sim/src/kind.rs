@@ -14,7 +14,13 @@ use crate::state::{Home, State, part};
 /// The kinds that each driver looks after.
 pub(crate) const DRIVERS: [&[Kind]; 4] = [
     &[Kind::Artifact, Kind::Image],
-    &[Kind::Network, Kind::Host, Kind::Machine, Kind::Forward],
+    &[
+        Kind::Network,
+        Kind::Router,
+        Kind::Host,
+        Kind::Machine,
+        Kind::Forward,
+    ],
     &[Kind::Member],
     &[Kind::Fence, Kind::Component, Kind::App, Kind::Connectivity],
 ];
@@ -25,6 +31,7 @@ pub(crate) fn home(address: &Address, spec: &Spec) -> Home {
         Spec::Artifact(_)
         | Spec::Image(_)
         | Spec::Network(_)
+        | Spec::Router(_)
         | Spec::Host(_)
         | Spec::Machine(_)
         | Spec::Forward(_) => Home::Host,
@@ -40,7 +47,9 @@ pub(crate) fn parts(address: &Address, spec: &Spec) -> Vec<(&'static str, Home)>
     let home = home(address, spec);
     match spec {
         Spec::Artifact(_) | Spec::Image(_) => vec![(part::CONTENT, home)],
-        Spec::Network(_) | Spec::Host(_) | Spec::Forward(_) => vec![(part::PROCESS, home)],
+        Spec::Network(_) | Spec::Router(_) | Spec::Host(_) | Spec::Forward(_) => {
+            vec![(part::PROCESS, home)]
+        }
         Spec::Machine(_) => [part::DISK, part::PROCESS, part::LINK]
             .map(|name| (name, Home::Host))
             .into(),
@@ -69,7 +78,9 @@ pub(crate) fn outdated(old: &Spec, new: &Spec) -> &'static [&'static str] {
                 &[part::PROCESS]
             }
         }
-        (Spec::Network(_) | Spec::Host(_) | Spec::Forward(_), _) => &[part::PROCESS],
+        (Spec::Network(_) | Spec::Router(_) | Spec::Host(_) | Spec::Forward(_), _) => {
+            &[part::PROCESS]
+        }
         (Spec::Artifact(_) | Spec::Image(_) | Spec::Fence(_), _) => &[part::CONTENT],
         (Spec::Objects(_), _) => &part::OBJECTS,
         (Spec::Machine(_) | Spec::Member(_) | Spec::Connectivity(_), _) => &[],
@@ -84,7 +95,7 @@ pub(crate) fn ready(
     name: &str,
 ) -> Result<(), String> {
     match &resource.spec {
-        Spec::Artifact(_) | Spec::Network(_) | Spec::Host(_) => Ok(()),
+        Spec::Artifact(_) | Spec::Network(_) | Spec::Router(_) | Spec::Host(_) => Ok(()),
         Spec::Image(image) => host::image(state, image),
         Spec::Machine(machine) => host::machine(state, &resource.address, machine, name),
         Spec::Forward(forward) => host::forward(state, &resource.address, forward),

@@ -64,10 +64,13 @@ fn changed(spec: &Spec) -> Option<Spec> {
     let mut spec = spec.clone();
     match &mut spec {
         Spec::Network(network) => network.mtu -= 1,
-        Spec::Host(host) => drop(
-            host.links
-                .insert("san".parse().unwrap(), HostLink { mtu: 9000 }),
-        ),
+        Spec::Host(host) => drop(host.links.insert(
+            "san".parse().unwrap(),
+            HostLink {
+                mtu: 9000,
+                speed: None,
+            },
+        )),
         Spec::Machine(machine) => machine.mtu -= 1,
         Spec::Member(member) => drop(member.labels.insert("a".to_owned(), "b".to_owned())),
         Spec::Forward(forward) => forward.listen = Some(4711),

@@ -22,5 +22,6 @@ pub mod rules;
 pub mod search;
 pub mod semantics;
 pub mod span;
+pub mod steps;
 pub mod timeline;
 pub mod world;

@@ -5,6 +5,7 @@ mod around;
 mod balancers;
 mod clusters;
 mod elements;
+mod live;
 mod manifests;
 mod names;
 mod pods;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use model::lab::{Availability, Lab};
 use serde_json::Value;
 
+pub use live::{Live, Now};
 pub use names::NotFound;
 pub use running::{
     Attach, Controller, HostPort, Origin, Protocol, Relations, Spread, Toward, VolumeUse, Way,
@@ -296,6 +298,8 @@ pub enum StorageKind {
     },
     /// The nodes' own disks.
     Local,
+    /// A folder of the machine that all nodes are containers of: there as long as any of them is.
+    Folder,
     /// An object store outside of the lab, and the uplinks to it.
     Object(Vec<LinkId>),
     /// Something that the model knows nothing of.

@@ -3,18 +3,22 @@
 use std::collections::BTreeSet;
 
 use model::diagnostic::FieldPath;
-use model::lab::{Cni, Settings};
+use model::lab::{Cni, Lab, Settings, Storage};
 use model::name::Name;
-use model::resource::{Address, Kind, Objects, Spec};
+use model::resource::{Address, Kind, Objects, SHARED_FOLDER, Spec};
 use serde_json::{Value, json};
 
 use super::Expansion;
 use super::within::{Within, declared};
 use crate::component::{Component, ComponentKind, components};
-use crate::{derive, manifests, settings};
+use crate::{derive, manifests, settings, storage};
 
 /// Components that every cluster has.
 const ALWAYS: [&str; 2] = ["coredns", "netcheck"];
+/// What brings storage of kind `folder`.
+const FOLDERS: &str = "folders";
+/// What brings storage of kind `local`.
+const LOCAL_VOLUMES: &str = "local-volumes";
 
 impl Expansion<'_> {
     pub(super) fn cluster_components(&mut self, within: &Within<'_>) {
@@ -32,7 +36,8 @@ impl Expansion<'_> {
             let settings = settings.cloned().unwrap_or_default();
             self.component(within, (name.clone(), entry.as_str()), &settings, &path);
         }
-        for entry in ALWAYS.iter().filter(|entry| !within.declares(entry)) {
+        let brought = ALWAYS.into_iter().chain(storage_components(lab));
+        for entry in brought.filter(|entry| !within.declares(entry)) {
             let path = FieldPath(format!("components.{entry}"));
             self.of_every_cluster(within, entry, &Settings::new(), &path);
         }
@@ -94,6 +99,18 @@ impl Expansion<'_> {
         );
     }
 
+    /// The classes of volumes that a component brings.
+    fn classes(&self, entry: &str) -> Vec<Value> {
+        storage::classes(self.lab)
+            .filter(|class| match class.declared {
+                Storage::Folder(_) => entry == FOLDERS,
+                Storage::Local(_) => entry == LOCAL_VOLUMES,
+                _ => false,
+            })
+            .map(|class| class.told(self.lab))
+            .collect()
+    }
+
     pub(super) fn rendered(
         &mut self,
         entry: &Component,
@@ -112,6 +129,8 @@ impl Expansion<'_> {
             "version": entry.version,
             "settings": settings,
             "pod_mtu": within.pod_mtu,
+            "classes": self.classes(&entry.name),
+            "shared_folder": SHARED_FOLDER,
             "cluster": {
                 "name": within.name,
                 "pods": cluster.pods.first(),
@@ -134,6 +153,17 @@ impl Expansion<'_> {
             }
         }
     }
+}
+
+/// The components that bring the lab's storage.
+pub(super) fn storage_components(lab: &Lab) -> impl Iterator<Item = &'static str> {
+    let local = |one: &Storage| matches!(one, Storage::Local(_)) && !one.classes().is_empty();
+    [
+        storage::shares_folder(lab).then_some(FOLDERS),
+        lab.storage.values().any(local).then_some(LOCAL_VOLUMES),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What objects of a cluster need: the API through its forward, and what the entry names.

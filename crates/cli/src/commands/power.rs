@@ -1,21 +1,23 @@
-//! `steading off` and `steading on`: the power switches of a replica's hosts.
+//! `steading off` and `steading on`: what of a replica is switched off and on again.
 
-use anyhow::Context as _;
-use driver::{Cancel, Progress, StepContext};
+use std::collections::BTreeSet;
+
+use driver::{Cancel, StepContext};
 use drivers::container::How;
 use jiff::Timestamp;
 use model::name::Name;
+use model::trouble::{NoTrouble, Trouble};
 use serde::Serialize;
 use store::StoreError;
 
-use crate::args::{ChangeArgs, Format, HostArg, LabArg, OffArgs, OnArgs, RungArg, Sources};
+use crate::args::{ChangeArgs, Format, LabArg, OfReplica, OffArgs, OnArgs, RungArg, Sources};
 use crate::commands::{check, up};
 use crate::exit::Exit;
-use crate::output::{answer_json, tell};
+use crate::output::{Told, answer_json, tell};
 use crate::session::Session;
 use crate::signals;
 
-/// What a switch answers to programs.
+/// What a switch of a host answers to programs.
 #[derive(Debug, Serialize)]
 struct Switched<'a> {
     host: &'a Name,
@@ -24,16 +26,22 @@ struct Switched<'a> {
     nodes: Vec<&'a Name>,
 }
 
-/// Tells at the terminal what it waits for.
-struct Told;
-
-impl Progress for Told {
-    fn doing(&self, what: &str) {
-        tell(what);
-    }
+/// What the beginning or end of a trouble answers to programs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Changed {
+    /// What, as the command line names it.
+    what: String,
+    in_force: bool,
 }
 
-impl HostArg {
+/// What a person names.
+enum Named {
+    Host(Name),
+    Trouble(Trouble),
+}
+
+impl OfReplica {
     fn rung(&self) -> RungArg {
         RungArg {
             lab: LabArg {
@@ -43,27 +51,42 @@ impl HostArg {
         }
     }
 
-    /// The replica, and the host's name in it.
-    fn open(&self) -> anyhow::Result<Option<(Session, Name)>> {
+    fn open(&self) -> anyhow::Result<Option<Session>> {
         let Some(checked) = check::usable(self.rung().which())? else {
             return Ok(None);
         };
-        let session = Session::open(checked, None)?;
-        let host = session
-            .lab
-            .hosts
-            .keys()
-            .find(|name| name.as_str() == self.host);
-        let host = host.cloned().with_context(|| {
-            let names: Vec<&str> = session.lab.hosts.keys().map(Name::as_str).collect();
-            format!(
-                "the replica has no host {}; it has: {}",
-                self.host,
-                names.join(", ")
-            )
-        })?;
-        Ok(Some((session, host)))
+        Ok(Some(Session::open(checked, None)?))
     }
+}
+
+/// Finds what is named in the replica.
+fn find(session: &Session, what: &str, any_percent: bool) -> anyhow::Result<Named> {
+    let hosts: BTreeSet<&Name> = session.lab.hosts.keys().collect();
+    let networks: BTreeSet<&Name> = session.lab.networks.keys().collect();
+    if what.contains(':') {
+        let trouble = Trouble::read(what, &hosts, &networks, any_percent)?;
+        return Ok(Named::Trouble(trouble));
+    }
+    let host = hosts.iter().find(|name| name.as_str() == what);
+    if let Some(host) = host {
+        return Ok(Named::Host((*host).clone()));
+    }
+    Err(NoTrouble::host(what, &hosts).into())
+}
+
+/// Runs something with what a step of a run would be given.
+fn within<T>(
+    session: &Session,
+    work: impl FnOnce(&StepContext<'_>) -> Result<T, driver::DriverError>,
+) -> anyhow::Result<T> {
+    let cancel = Cancel::default();
+    let context = StepContext {
+        scope: &session.scope,
+        generation: session.store.generation()?,
+        cancel: &cancel,
+        progress: &Told,
+    };
+    Ok(work(&context)?)
 }
 
 fn nodes_on<'a>(session: &'a Session, host: &Name) -> Vec<&'a Name> {
@@ -80,33 +103,66 @@ fn list(nodes: &[&Name]) -> String {
 }
 
 pub(crate) fn off(arguments: &OffArgs, format: Format) -> anyhow::Result<Exit> {
-    let Some((session, host)) = arguments.at.open()? else {
+    let Some(session) = arguments.of.open()? else {
         return Ok(Exit::Refused);
     };
-    let cancel = Cancel::default();
-    let context = StepContext {
-        scope: &session.scope,
-        generation: session.store.generation()?,
-        cancel: &cancel,
-        progress: &Told,
-    };
+    match find(&session, &arguments.what, false)? {
+        Named::Host(host) => host_off(&session, &host, arguments, format),
+        Named::Trouble(trouble) if arguments.graceful => {
+            anyhow::bail!(
+                "--graceful is for hosts; {} has no other way",
+                trouble.key()
+            )
+        }
+        Named::Trouble(trouble) => {
+            let container = &session.container;
+            within(&session, |context| {
+                container.begin_trouble(&trouble, Timestamp::now(), context)
+            })?;
+            let lab = arguments.of.lab.display();
+            tell(&trouble.does());
+            tell(&format!(
+                "  steading on {} --lab {lab}   ends that",
+                trouble.key()
+            ));
+            told(format, &trouble.to_string(), true)
+        }
+    }
+}
+
+fn told(format: Format, what: &str, in_force: bool) -> anyhow::Result<Exit> {
+    if format == Format::Json {
+        let what = what.to_owned();
+        answer_json(&Changed { what, in_force })?;
+    }
+    Ok(Exit::Done)
+}
+
+fn host_off(
+    session: &Session,
+    host: &Name,
+    arguments: &OffArgs,
+    format: Format,
+) -> anyhow::Result<Exit> {
     let how = match arguments.graceful {
         true => How::Graceful,
         false => How::Cut,
     };
-    session
-        .container
-        .switch_off(&host, how, Timestamp::now(), &context)?;
-    let nodes = nodes_on(&session, &host);
+    within(session, |context| {
+        session
+            .container
+            .switch_off(host, how, Timestamp::now(), context)
+    })?;
+    let nodes = nodes_on(session, host);
     if format == Format::Json {
         answer_json(&Switched {
-            host: &host,
+            host,
             on: false,
             nodes,
         })?;
         return Ok(Exit::Done);
     }
-    let lab = arguments.at.lab.display();
+    let lab = arguments.of.lab.display();
     tell(&format!("{host} is off, and with it {}", list(&nodes)));
     tell(&format!(
         "  steading heal --replica {lab}       moves what may move"
@@ -117,31 +173,70 @@ pub(crate) fn off(arguments: &OffArgs, format: Format) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-const fn held(error: &StoreError) -> bool {
-    matches!(error, StoreError::Held(_))
-}
-
 pub(crate) fn on(arguments: &OnArgs, format: Format) -> anyhow::Result<Exit> {
-    let Some((session, host)) = arguments.at.open()? else {
+    let Some(session) = arguments.of.open()? else {
         return Ok(Exit::Refused);
     };
-    let cancel = signals::listen()?;
-    let was_off = session.container.switch_on(&host, &session.scope)?;
-    if !was_off {
-        tell(&format!("{host} was not off"));
+    let Some(what) = &arguments.what else {
+        return all_on(session, arguments, format);
+    };
+    match find(&session, what, true)? {
+        Named::Host(host) => {
+            if !session.container.switch_on(&host, &session.scope)? {
+                tell(&format!("{host} was not off"));
+            }
+            start(session, arguments, format, host.as_str())
+        }
+        Named::Trouble(trouble) => {
+            let container = &session.container;
+            let was = within(&session, |context| container.end_trouble(&trouble, context))?;
+            let key = trouble.key();
+            tell(&match was {
+                true => format!("{key} is over"),
+                false => format!("{key} was not in force"),
+            });
+            told(format, &key, false)
+        }
     }
+}
+
+fn all_on(session: Session, arguments: &OnArgs, format: Format) -> anyhow::Result<Exit> {
+    let (container, scope) = (&session.container, &session.scope);
+    for one in container.troubles(scope) {
+        tell(&format!("{} is over", one.trouble.key()));
+    }
+    within(&session, |context| container.end_troubles(context))?;
+    let hosts = container.switched_off(scope);
+    for host in &hosts {
+        container.switch_on(host, scope)?;
+        tell(&format!("{host} is on"));
+    }
+    if hosts.is_empty() {
+        return told(format, "all", false);
+    }
+    start(session, arguments, format, "everything")
+}
+
+/// Starts what belongs on hosts that were switched on.
+fn start(session: Session, arguments: &OnArgs, format: Format, what: &str) -> anyhow::Result<Exit> {
+    let cancel = signals::listen()?;
     let change = ChangeArgs {
-        rung: arguments.at.rung(),
+        rung: arguments.of.rung(),
         sources: Sources { artifacts: None },
+        force: Vec::new(),
         yes: true,
     };
     match up::start(session, &change, format, &cancel) {
         Err(error) if error.downcast_ref::<StoreError>().is_some_and(held) => {
             tell(&format!(
-                "{host} is on; what holds the lab starts what belongs there: {error}"
+                "{what} is on; what holds the lab starts what belongs there: {error}"
             ));
             Ok(Exit::Done)
         }
         done => done,
     }
+}
+
+const fn held(error: &StoreError) -> bool {
+    matches!(error, StoreError::Held(_))
 }

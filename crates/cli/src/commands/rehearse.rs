@@ -69,6 +69,7 @@ pub(crate) fn run(arguments: &RehearseArgs, format: Format) -> anyhow::Result<Ex
         rung,
         sources: Sources { artifacts: None },
         yes: true,
+        force: Vec::new(),
     };
     let seen = play(
         &session,

@@ -6,16 +6,16 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use driver::Cancel;
 use drivers::Forwards as _;
-use drivers::container::ContainerDriver;
+use drivers::container::{ContainerDriver, InForce};
 use drivers::kube::{self, Access};
 use model::inventory::{Inventory, Presence};
 use model::lab::Availability;
 use model::name::Name;
 
 use crate::args::{Format, StatusArgs};
-use crate::commands::check;
+use crate::commands::{check, snapshot};
 use crate::exit::Exit;
-use crate::output::status::{LabStatus, OffHost, text};
+use crate::output::status::{LabStatus, OffHost, TroubleShown, text};
 use crate::output::style::Style;
 use crate::output::{answer, answer_json};
 use crate::session::Session;
@@ -29,6 +29,8 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
     let engine = session.engine(&cancel);
     let inventory = engine.observe(session.resources())?;
     let plan = engine.plan(session.store.generation()?, session.resources(), &inventory);
+    let mut notes = plan.notes.clone();
+    notes.extend(snapshot::overdue(&session, jiff::Timestamp::now())?);
     let clusters = session
         .lab
         .clusters
@@ -40,12 +42,13 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
         .collect();
     let status = LabStatus {
         off: hosts_off(&session, &inventory),
+        troubles: troubles(&session),
         lab: session.lab.lab.clone(),
-        well: plan.is_empty() && plan.notes.is_empty(),
+        well: plan.is_empty() && notes.is_empty(),
         clusters,
         inventory,
         due: plan.steps,
-        notes: plan.notes,
+        notes,
         interrupted: session.store.past().interrupted().to_vec(),
     };
     match format {
@@ -57,6 +60,18 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// What is made to go wrong.
+fn troubles(session: &Session) -> Vec<TroubleShown> {
+    let shown = |one: InForce| TroubleShown {
+        what: one.trouble.to_string(),
+        since: one.since,
+        does: one.trouble.does(),
+        end: format!("steading on {}", one.trouble.key()),
+    };
+    let troubles = session.container.troubles(&session.scope);
+    troubles.into_iter().map(shown).collect()
 }
 
 /// The hosts that are off, and whether they may be.

@@ -20,6 +20,7 @@ use model::plan::{Impact, Plan, Step};
 use store::StoreError;
 
 use crate::args::HealArgs;
+use crate::commands::{restore, review, snapshot};
 use crate::exit::Exit;
 use crate::output::{answer, tell};
 use crate::session::{self, Checked, Session};
@@ -143,9 +144,18 @@ impl Watch<'_> {
         let off = session.container.switched_off(&session.scope);
         let round = Cancel::default();
         let engine = session.engine(&round);
+        for wanted in restore::begun(&session)? {
+            self.write(
+                Some(&session),
+                &format!("goes on with the restore of {}", wanted.snapshot),
+            );
+            let mut apply = |plan: &Plan| Ok(engine.apply(plan, &log, &mpsc::channel().0)?);
+            restore::put_back(&session, &wanted, (&engine, &log), cancel, &mut apply)?;
+        }
         let inventory = engine.observe(session.resources())?;
         let generation = log.generation()?;
-        let plan = engine.plan(generation, session.resources(), &inventory);
+        let forced = self.arguments.change.force.iter().cloned().collect();
+        let plan = review::planned(&session, &engine, generation, &inventory, &forced).plan;
         self.metrics.due(plan.steps.len());
         match engine.admit(&plan, generation, &inventory) {
             Err(EngineError::Refused(note)) => {
@@ -167,6 +177,9 @@ impl Watch<'_> {
                 notes => notes.join("; "),
             };
             self.say(Some(&session), &text);
+            for taken in snapshot::take_due(&session, cancel)? {
+                self.write(Some(&session), &format!("took snapshot {taken}"));
+            }
             return Ok(());
         }
         session.lock.save().map_err(DriverError::from)?;

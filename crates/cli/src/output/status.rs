@@ -22,12 +22,27 @@ pub(crate) struct LabStatus {
     /// Hosts that are off.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) off: BTreeMap<Name, OffHost>,
+    /// What is made to go wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) troubles: Vec<TroubleShown>,
     pub(crate) inventory: Inventory,
     /// What `up` would do: the drift.
     pub(crate) due: Vec<Step>,
     pub(crate) notes: Vec<Note>,
     /// What was under way when the last run died.
     pub(crate) interrupted: Vec<Address>,
+}
+
+/// Something that is made to go wrong.
+#[derive(Debug, Serialize)]
+pub(crate) struct TroubleShown {
+    /// As the command line names it: `cpu:gamer=20%`.
+    pub(crate) what: String,
+    pub(crate) since: jiff::Timestamp,
+    /// In words.
+    pub(crate) does: String,
+    /// What ends it.
+    pub(crate) end: String,
 }
 
 /// A host that is off.
@@ -76,6 +91,7 @@ pub(crate) fn text(status: &LabStatus, style: Style) -> String {
     for (name, cluster) in &status.clusters {
         nodes(&mut text, name, cluster, style);
     }
+    troubles(&mut text, status, style);
     things(&mut text, status, style);
     for cluster in status.clusters.values() {
         for pod in &cluster.pods {
@@ -118,9 +134,29 @@ fn nodes(text: &mut String, name: &Name, cluster: &ClusterStatus, style: Style) 
     }
 }
 
+fn troubles(text: &mut String, status: &LabStatus, style: Style) {
+    if status.troubles.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", style.bold("made to go wrong"));
+    for trouble in &status.troubles {
+        let since = trouble.since.round(jiff::Unit::Second);
+        let _ = writeln!(
+            text,
+            "  {} {:<28} {} since {}; {}",
+            style.dim("○"),
+            trouble.what,
+            trouble.does,
+            since.unwrap_or(trouble.since),
+            trouble.end
+        );
+    }
+}
+
 fn things(text: &mut String, status: &LabStatus, style: Style) {
     let shown = [
         Kind::Network,
+        Kind::Router,
         Kind::Host,
         Kind::Fence,
         Kind::Machine,
@@ -158,7 +194,7 @@ fn off(text: &mut String, address: &Address, host: &OffHost, style: Style) {
 }
 
 fn thing(text: &mut String, address: &Address, seen: &Observed, style: Style) {
-    let facts: Vec<String> = ["address", "pid", "url", "etcd"]
+    let facts: Vec<String> = ["address", "pid", "url", "etcd", "certificates-until"]
         .iter()
         .filter_map(|key| Some(format!("{key} {}", seen.facts.get(*key)?)))
         .collect();

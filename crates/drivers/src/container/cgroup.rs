@@ -249,7 +249,7 @@ fn delegate(path: &Path) -> io::Result<()> {
 
 fn limit(path: &Path, size: &ContainerMachine) -> io::Result<()> {
     let memory = size.memory.0;
-    let quota = u64::from(size.cpu) * PERIOD;
+    let quota = quota(size, None);
     for (file, value) in [
         ("memory.limit_in_bytes", memory.to_string()),
         ("memory.max", memory.to_string()),
@@ -262,6 +262,53 @@ fn limit(path: &Path, size: &ContainerMachine) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The processor time that a node gets in a period, in microseconds: what is declared, or of a slow
+/// host that part of what this machine can give.
+fn quota(size: &ContainerMachine, percent: Option<u8>) -> u64 {
+    let declared = u64::from(size.cpu);
+    let Some(percent) = percent else {
+        return declared * PERIOD;
+    };
+    let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    // Less than a millisecond in a period the kernel refuses.
+    (declared.min(here) * PERIOD * u64::from(percent) / 100).max(1000)
+}
+
+/// The files that limit a node's processor time, one for each version.
+fn quota_file(root: &Path, group: &str) -> Option<(PathBuf, bool)> {
+    let path = root.join(group.trim_start_matches('/'));
+    let first = path.join("cpu.cfs_quota_us");
+    let second = path.join("cpu.max");
+    (first.exists().then_some((first, false))).or_else(|| second.exists().then_some((second, true)))
+}
+
+/// Holds a node that runs to its processors, or to a part of them.
+pub(super) fn hold(group: &str, size: &ContainerMachine, percent: Option<u8>) -> io::Result<()> {
+    let quota = quota(size, percent);
+    for root in hierarchies() {
+        match quota_file(&root, group) {
+            Some((file, true)) => fs::write(file, format!("{quota} {PERIOD}"))?,
+            Some((file, false)) => fs::write(file, quota.to_string())?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a node is held to them; also where nothing can be read of it.
+pub(super) fn is_held(group: &str, size: &ContainerMachine, percent: Option<u8>) -> bool {
+    let wanted = quota(size, percent);
+    hierarchies().iter().all(|root| {
+        let Some((file, _)) = quota_file(root, group) else {
+            return true;
+        };
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let told = text.split_whitespace().next();
+        told.and_then(|number| number.parse().ok())
+            .is_none_or(|quota: u64| quota == wanted)
+    })
 }
 
 /// The files that a process writes itself into to stand in the groups of a node.
@@ -333,7 +380,23 @@ fn remove_below(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::processors;
+    use model::lab::ContainerMachine;
+    use model::quantity::Bytes;
+
+    use super::{PERIOD, processors, quota};
+
+    #[test]
+    fn a_slow_host_gets_a_part_of_what_this_machine_has() {
+        let here = std::thread::available_parallelism().unwrap().get() as u64;
+        let size = |cpu| ContainerMachine {
+            cpu,
+            memory: Bytes::mebi(1),
+        };
+        assert_eq!(quota(&size(1000), None), 1000 * PERIOD);
+        assert_eq!(quota(&size(1000), Some(20)), here * PERIOD / 5);
+        assert_eq!(quota(&size(1), Some(50)), PERIOD / 2);
+        assert_eq!(quota(&size(1), Some(1)), 1000);
+    }
 
     #[test]
     fn lists_of_processors_are_counted() {

@@ -25,9 +25,10 @@ use model::resource::{Address, HostSpace, Kind, Spec};
 use nix::sched::{CloneFlags, unshare};
 use serde::{Deserialize, Serialize};
 
-use super::network::{HOLDER, ip, ip_in};
+use super::host_link::{self, Ends, bridge};
+use super::network::{HOLDER, ip};
 use super::tags::Tagged;
-use super::{cgroup, launch, network, power, record, see, tags};
+use super::{cgroup, launch, power, record, see, tags, trouble};
 use crate::HostPaths;
 
 /// Exit code of the holder where the host is held already.
@@ -40,20 +41,6 @@ struct Order {
     lock: PathBuf,
     host: Name,
     spec: HostSpace,
-}
-
-/// The name of a bridge or link inside a namespace: at most 15 characters, the same every time.
-fn link_name(scope: &Scope, sign: char, host: &Name, network: &Name) -> String {
-    let id = scope.id.object(&Address::new(Kind::Host, host.clone()));
-    let id = uuid::Uuid::new_v5(&id, network.as_str().as_bytes());
-    let mut hex = id.simple().to_string();
-    hex.truncate(12);
-    format!("{sign}{hex}")
-}
-
-/// The bridge of a host for a network.
-pub(super) fn bridge(scope: &Scope, host: &Name, network: &Name) -> String {
-    link_name(scope, 'b', host, network)
 }
 
 /// Makes the host of a step, unless it is held already, and links it to its networks.
@@ -86,9 +73,18 @@ pub(super) fn apply(
             .ok_or_else(|| failed(format!("{address} does not run")))
     };
     let own = pid_of(&step.address)?;
-    for (name, link) in &spec.links {
-        let holder = pid_of(&Address::new(Kind::Network, name.clone()))?;
-        plug(scope, host, name, link.mtu, (own, holder)).map_err(failed)?;
+    let troubles = trouble::all(&record::lab_folder(&paths.machines, scope), scope);
+    for (network, link) in &spec.links {
+        let holder = pid_of(&Address::new(Kind::Network, network.clone()))?;
+        let ends = Ends {
+            scope,
+            host,
+            network,
+            own,
+            holder,
+        };
+        let cut = trouble::cut(&troubles, host, network);
+        ends.plug(link, cut).map_err(failed)?;
     }
     Ok(())
 }
@@ -160,40 +156,6 @@ pub(super) fn holder() -> Result<i32, String> {
     Err(format!("becoming the holder: {error}"))
 }
 
-/// Links a host's bridge to a network's: both ends are made in the namespaces that they belong to.
-fn plug(
-    scope: &Scope,
-    host: &Name,
-    network: &Name,
-    mtu: u16,
-    (own, holder): (i32, i32),
-) -> Result<(), String> {
-    let (up, port) = (
-        link_name(scope, 'u', host, network),
-        link_name(scope, 'h', host, network),
-    );
-    let bridge = bridge(scope, host, network);
-    let missing = |pid: i32, link: &str| ip_in(pid, &["link", "show", link]).is_err();
-    if missing(own, &up) || missing(holder, &port) {
-        let _ = ip_in(own, &["link", "delete", &up]);
-        let _ = ip_in(holder, &["link", "delete", &port]);
-        let (mtu, pid) = (mtu.to_string(), own.to_string());
-        ip_in(
-            holder,
-            &[
-                "link", "add", &port, "mtu", &mtu, "type", "veth", "peer", "name", &up, "mtu",
-                &mtu, "netns", &pid,
-            ],
-        )?;
-    }
-    ip_in(own, &["link", "set", &up, "master", &bridge, "up"])?;
-    ip_in(
-        holder,
-        &["link", "set", &port, "master", network::BRIDGE, "up"],
-    )?;
-    Ok(())
-}
-
 /// What is known of a host by the processes that stand for it, by a look inside, and by its power
 /// switch. `alive`: whether any of its machines runs.
 pub(super) fn look(
@@ -228,14 +190,22 @@ pub(super) fn look(
     let Some(Spec::Host(spec)) = &spec else {
         return Some(seen);
     };
-    for name in spec.links.keys() {
-        if let Some(what) = fault(
+    let troubles = trouble::all(lab, scope);
+    for (network, link) in &spec.links {
+        let outer = holders.get(&Address::new(Kind::Network, network.clone()));
+        let ends = outer.map(|outer| Ends {
             scope,
             host,
-            name,
-            holder.pid,
-            holders.get(&Address::new(Kind::Network, name.clone())),
-        ) {
+            network,
+            own: holder.pid,
+            holder: *outer,
+        });
+        let cut = trouble::cut(&troubles, host, network);
+        let fault = match ends {
+            Some(ends) => ends.fault(link, cut),
+            None => Some(host_link::leads_nowhere(network)),
+        };
+        if let Some(what) = fault {
             seen = seen.fault(what, None, Remedy::Repair);
         }
     }
@@ -247,26 +217,4 @@ const fn nothing() -> Spec {
     Spec::Host(HostSpace {
         links: std::collections::BTreeMap::new(),
     })
-}
-
-/// What is wrong with a host's link into a network, if anything.
-fn fault(
-    scope: &Scope,
-    host: &Name,
-    network: &Name,
-    own: i32,
-    holder: Option<&i32>,
-) -> Option<String> {
-    let up = |pid: i32, link: &str, bridge: &str| {
-        let told = ip_in(pid, &["-o", "link", "show", "dev", link]).unwrap_or_default();
-        told.contains(&format!(" master {bridge} ")) && told.contains(",UP")
-    };
-    let inside = up(
-        own,
-        &link_name(scope, 'u', host, network),
-        &bridge(scope, host, network),
-    );
-    let port = link_name(scope, 'h', host, network);
-    let outside = holder.is_some_and(|pid| up(*pid, &port, network::BRIDGE));
-    (!(inside && outside)).then(|| format!("its link into network {network} leads nowhere"))
 }

@@ -11,7 +11,7 @@ use model::resource::{Address, Kind, NodeMachine};
 
 use super::inside::Containers;
 use super::record::{self, Found, Record};
-use super::{cgroup, health, launch, network, power, seed, store, tags};
+use super::{cgroup, health, launch, network, power, seed, store, tags, trouble};
 use crate::{HostPaths, image};
 
 /// How long a machine may take until its supervisor runs.
@@ -70,6 +70,9 @@ pub(super) fn apply(
     if base != spec.image {
         stage(paths, &spec.image, &folder, node, context)?;
     }
+    // Last: with a full disk nothing of the above could be done.
+    let lab = record::lab_folder(&paths.machines, scope);
+    trouble::settle_machine(&lab, scope, node, spec)?;
     record.digest = Some(step.inputs.clone());
     record::write(&folder, &record)
 }

@@ -6,9 +6,11 @@
 //! the environments of processes.
 
 mod cgroup;
+mod disk;
 mod forward;
 mod health;
 mod host;
+mod host_link;
 mod inside;
 mod launch;
 mod machine;
@@ -17,11 +19,13 @@ mod network;
 mod power;
 mod preflight;
 mod record;
+mod router;
 mod see;
 mod seed;
 mod shown;
 mod store;
 mod tags;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,10 +36,12 @@ use model::inventory::Observed;
 use model::name::Name;
 use model::plan::{Action, Generation, Step};
 use model::resource::{Address, Kind, NodeMachine, Resource, Spec};
+use model::trouble::Trouble;
 
 pub use inside::Containers;
 pub use power::How;
 pub use seed::log_file;
+pub use trouble::InForce;
 
 use crate::{Forwards, HostPaths};
 use record::Found;
@@ -88,6 +94,46 @@ impl ContainerDriver {
     /// Where its switch cannot be turned.
     pub fn switch_on(&self, host: &Name, scope: &Scope) -> Result<bool, DriverError> {
         power::on(&self.paths, host, scope)
+    }
+
+    /// Makes something go wrong in a replica, until [`Self::end_trouble`], whatever runs in between.
+    ///
+    /// # Errors
+    /// Where the replica is not up, or something cannot be changed.
+    pub fn begin_trouble(
+        &self,
+        trouble: &Trouble,
+        now: jiff::Timestamp,
+        context: &StepContext<'_>,
+    ) -> Result<(), DriverError> {
+        trouble::begin(&self.paths, trouble, now, context)
+    }
+
+    /// Ends a trouble; answers whether it was in force.
+    ///
+    /// # Errors
+    /// Where something cannot be changed.
+    pub fn end_trouble(
+        &self,
+        trouble: &Trouble,
+        context: &StepContext<'_>,
+    ) -> Result<bool, DriverError> {
+        trouble::end(&self.paths, trouble, context)
+    }
+
+    /// Ends all troubles of a replica.
+    ///
+    /// # Errors
+    /// Where something cannot be changed.
+    pub fn end_troubles(&self, context: &StepContext<'_>) -> Result<(), DriverError> {
+        trouble::end_all(&self.paths, context)
+    }
+
+    /// The troubles of a replica that are in force: a look that costs nothing.
+    #[must_use]
+    pub fn troubles(&self, scope: &Scope) -> Vec<InForce> {
+        let lab = record::lab_folder(&self.paths.machines, scope);
+        trouble::all(&lab, scope)
     }
 
     fn folder(&self, scope: &Scope, node: &Name) -> std::path::PathBuf {
@@ -143,7 +189,13 @@ impl ContainerDriver {
 
 impl Driver for ContainerDriver {
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Network, Kind::Host, Kind::Machine, Kind::Forward]
+        &[
+            Kind::Network,
+            Kind::Router,
+            Kind::Host,
+            Kind::Machine,
+            Kind::Forward,
+        ]
     }
 
     fn observe(
@@ -189,6 +241,7 @@ impl Driver for ContainerDriver {
     fn apply(&self, step: &Step, context: &StepContext<'_>) -> Result<(), DriverError> {
         match &step.resource.spec {
             Spec::Network(_) => self.apply_network(step, context),
+            Spec::Router(spec) => router::apply(&self.paths, spec, step, context),
             Spec::Host(spec) => host::apply(&self.paths, spec, step, context),
             Spec::Machine(spec) => machine::apply(&self.paths, spec, step, context),
             Spec::Forward(_) => self.apply_forward(step, context),
@@ -213,7 +266,15 @@ impl Driver for ContainerDriver {
             power::on(&self.paths, name, scope)?;
             let _ = fs::remove_file(record::mark(&lab, scope, Kind::Host, name));
         }
+        trouble::forget_of(&lab, scope, &step.address)?;
+        if step.address.kind == Kind::Router {
+            let _ = fs::remove_file(record::mark(&lab, scope, Kind::Router, name));
+        }
         if step.address.kind == Kind::Network {
+            // Before the mark, by which a later call knows that something is left.
+            record::remove_shared(&lab, scope).map_err(|error| {
+                DriverError::new("removing what the machines shared").caused_by(error)
+            })?;
             let _ = fs::remove_file(record::mark(&lab, scope, Kind::Network, name));
             // Both may be in use by others still: the last one takes them along.
             let _ = fs::remove_dir(&lab);
@@ -250,12 +311,20 @@ pub fn internal(arguments: &[String]) -> Option<Result<i32, String>> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     Some(match words.as_slice() {
         ["machine"] => launch::launcher(),
-        ["machine-init", node, folder, image, group] => {
-            let (folder, image) = (Path::new(folder), Path::new(image));
-            Err(launch::init(node, folder, image, group))
+        ["machine-init", node, folder, image, group, shared @ ..] => {
+            let place = mounts::Place {
+                folder: Path::new(folder),
+                image: Path::new(image),
+                group,
+                shared: shared.first().map(Path::new),
+            };
+            Err(launch::init(node, &place))
         }
         ["network"] => network::holder(),
         ["host"] => host::holder(),
+        ["router"] => router::launcher(),
+        ["router-init"] => Err(router::init()),
+        ["router-uplink", first] => Err(router::uplink(first)),
         ["forward"] => forward::serve(),
         _ => return None,
     })

@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use super::cgroup;
+use model::resource::SHARED_FOLDER;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
@@ -35,17 +36,37 @@ const REAL: [(&str, &str); 3] = [
     ("etcd", "var/lib/etcd"),
 ];
 
+/// Where the parts of a node's file system are.
+pub(super) struct Place<'a> {
+    /// The machine's folder.
+    pub(super) folder: &'a Path,
+    /// The image below it.
+    pub(super) image: &'a Path,
+    /// The node's own control group, the only one that it may write below.
+    pub(super) group: &'a str,
+    /// The folder that it shares with the other machines of the lab.
+    pub(super) shared: Option<&'a Path>,
+}
+
 /// Puts together the root of a node and makes it the root of the calling process, which must be
 /// process 1 of a new process namespace in a new network namespace. The mount namespace is left
 /// here, not by the launcher: a new root would become the launcher's as well.
-/// `group` is the node's own control group, the only one that it may write below.
-pub(super) fn enter(folder: &Path, image: &Path, group: &str) -> io::Result<()> {
+pub(super) fn enter(place: &Place<'_>) -> io::Result<()> {
+    let Place {
+        folder,
+        image,
+        group,
+        shared,
+    } = *place;
     unshare(CloneFlags::CLONE_NEWNS)?;
     change("/", MsFlags::MS_PRIVATE | MsFlags::MS_REC)?;
     let root = folder.join("merged");
     overlay(folder, image, &root)?;
     for (own, inside) in REAL {
         bind(&folder.join(own), &root.join(inside))?;
+    }
+    if let Some(shared) = shared {
+        bind(shared, &root.join(SHARED_FOLDER.trim_start_matches('/')))?;
     }
     tmpfs(&root.join("run"), "mode=755")?;
     tmpfs(&root.join("tmp"), "mode=1777")?;
@@ -64,7 +85,7 @@ pub(super) fn enter(folder: &Path, image: &Path, group: &str) -> io::Result<()> 
     change("/", MsFlags::MS_SHARED | MsFlags::MS_REC)
 }
 
-fn change(path: &str, flags: MsFlags) -> io::Result<()> {
+pub(super) fn change(path: &str, flags: MsFlags) -> io::Result<()> {
     mount(None::<&str>, path, None::<&str>, flags, None::<&str>)?;
     Ok(())
 }
@@ -108,7 +129,7 @@ fn option(path: &Path) -> io::Result<String> {
         .collect())
 }
 
-fn bind(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn bind(from: &Path, to: &Path) -> io::Result<()> {
     if from.is_dir() {
         fs::create_dir_all(to)?;
     } else if !to.exists() {
@@ -122,20 +143,20 @@ fn bind(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn read_only(path: &Path) -> io::Result<()> {
+pub(super) fn read_only(path: &Path) -> io::Result<()> {
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
     mount(None::<&str>, path, None::<&str>, flags, None::<&str>)?;
     Ok(())
 }
 
-fn tmpfs(path: &Path, options: &str) -> io::Result<()> {
+pub(super) fn tmpfs(path: &Path, options: &str) -> io::Result<()> {
     fs::create_dir_all(path)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options))?;
     Ok(())
 }
 
-fn devices(dev: &Path) -> io::Result<()> {
+pub(super) fn devices(dev: &Path) -> io::Result<()> {
     fs::create_dir_all(dev)?;
     let none = MsFlags::MS_NOSUID;
     mount(

@@ -14,7 +14,7 @@ use model::resource::{Address, Kind, NodeMachine, NodeNetwork, Spec};
 use nix::sched::{CloneFlags, unshare};
 use serde::{Deserialize, Serialize};
 
-use super::{cgroup, host, launch, record, tags};
+use super::{cgroup, host_link, launch, record, tags};
 use crate::HostPaths;
 
 /// The bridge's name inside its namespace.
@@ -114,7 +114,9 @@ fn set_up(spec: &NodeNetwork) -> Result<(), String> {
         "forward_delay",
         "0",
     ])?;
-    ip(&["address", "add", &address, "dev", BRIDGE])?;
+    if !spec.routed {
+        ip(&["address", "add", &address, "dev", BRIDGE])?;
+    }
     ip(&["link", "set", BRIDGE, "up"])?;
     // Settings of the network belong to the namespace of whoever writes them: not to the host.
     fs::write("/proc/sys/net/ipv4/ip_forward", "1")
@@ -139,9 +141,14 @@ pub(super) fn ip(words: &[&str]) -> Result<(), String> {
 
 /// Runs `ip` in the network namespace of a process.
 pub(super) fn ip_in(pid: i32, words: &[&str]) -> Result<String, String> {
+    run_in(pid, "ip", words)
+}
+
+/// Runs a program of this host in the network namespace of a process.
+pub(super) fn run_in(pid: i32, program: &str, words: &[&str]) -> Result<String, String> {
     let output = Command::new("nsenter")
         .arg(format!("--net=/proc/{pid}/ns/net"))
-        .arg("ip")
+        .arg(program)
         .args(words)
         .stdin(Stdio::null())
         .output()
@@ -150,7 +157,7 @@ pub(super) fn ip_in(pid: i32, words: &[&str]) -> Result<String, String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(format!(
-        "ip {}: {}",
+        "{program} {}: {}",
         words.join(" "),
         String::from_utf8_lossy(&output.stderr).trim()
     ))
@@ -189,7 +196,7 @@ impl Socket {
         holder: impl Fn(&Address) -> Option<i32>,
     ) -> Option<Self> {
         let (address, bridge) = if spec.inside_host {
-            let bridge = host::bridge(scope, &spec.host, &spec.network);
+            let bridge = host_link::bridge(scope, &spec.host, &spec.network);
             (Address::new(Kind::Host, spec.host.clone()), bridge)
         } else {
             let network = Address::new(Kind::Network, spec.network.clone());
@@ -255,7 +262,9 @@ pub(super) fn fault(holder: i32, spec: &NodeNetwork) -> Option<(String, Option<S
     });
     match told {
         Err(error) => Some(("its bridge is gone".to_owned(), Some(error))),
-        Ok((addresses, _)) if !addresses.contains(&format!(" {}/", spec.gateway)) => {
+        Ok((addresses, _))
+            if !spec.routed && !addresses.contains(&format!(" {}/", spec.gateway)) =>
+        {
             Some((format!("its bridge has lost {}", spec.gateway), None))
         }
         // A bridge without ports has no carrier, but is up.

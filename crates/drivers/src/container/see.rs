@@ -11,7 +11,7 @@ use model::resource::{Address, ForwardTarget, Kind, Resource, Spec};
 
 use super::record::{self, Found};
 use super::tags::{self, Tagged};
-use super::{forward, health, host, network, power, preflight};
+use super::{forward, health, host, network, power, preflight, router, trouble};
 
 /// Everything of the lab, wanted or not.
 pub(super) fn all(
@@ -39,9 +39,14 @@ pub(super) fn all(
         let gone = Observed::ours(None, None).fault("nothing holds it", None, Remedy::Repair);
         seen.insert(Address::new(Kind::Network, name), gone);
     }
+    for name in record::marked(&lab, scope, Kind::Router) {
+        seen.insert(Address::new(Kind::Router, name), router::gone());
+    }
+    let holders = holders(&processes);
     for (address, found) in &processes {
         let observed = match address.kind {
             Kind::Network => network(found),
+            Kind::Router => router::look(scope, found, &holders),
             Kind::Forward => forward(found),
             _ => None,
         };
@@ -52,11 +57,6 @@ pub(super) fn all(
         .map(machine_address)
         .chain(processes.keys().cloned())
         .filter(|address| address.kind == Kind::Machine)
-        .collect();
-    let holders: Holders = processes
-        .iter()
-        .filter(|(address, _)| matches!(address.kind, Kind::Network | Kind::Host))
-        .filter_map(|(address, found)| Some((address.clone(), found.first()?.pid)))
         .collect();
     seen.extend(hosts(machines, scope, &processes, &holders));
     // Looking into a machine takes some milliseconds each: look into all at once.
@@ -121,6 +121,8 @@ fn machine(
     };
     let seen = seen.fact("pid", first.pid.to_string());
     let mut seen = health::examine(seen, scope, node, &record.spec);
+    let lab = record::lab_folder(machines, scope);
+    seen = trouble::examine(seen, &lab, scope, node, (&record.spec, first.pid));
     // From inside, a link that is cut at its other end looks well.
     let socket = network::Socket::of(scope, &record.spec, |address| holders.get(address).copied());
     if let (true, Some(socket)) = (seen.faults.is_empty(), socket)
@@ -133,6 +135,15 @@ fn machine(
 
 /// The processes that hold networks and hosts.
 pub(super) type Holders = BTreeMap<Address, i32>;
+
+/// Those among all processes of the lab.
+pub(super) fn holders(processes: &BTreeMap<Address, Vec<Tagged>>) -> Holders {
+    processes
+        .iter()
+        .filter(|(address, _)| matches!(address.kind, Kind::Network | Kind::Host))
+        .filter_map(|(address, found)| Some((address.clone(), found.first()?.pid)))
+        .collect()
+}
 
 /// The hosts of a replica: those that are held, were held, or are switched off.
 fn hosts(

@@ -146,16 +146,22 @@ pub(super) fn write_services() -> io::Result<()> {
             fs::create_dir_all(&folder)?;
             fs::write(folder.join("down"), "")?;
         }
-        // The services must not carry the machine's tag: only process 1 stands for it.
-        let clean = "unset STEADING_LAB_ID STEADING_ADDRESS STEADING_DIGEST\n";
-        let run = format!("#!/bin/sh\nexec 2>&1 </dev/null\n{clean}{command}");
-        program(&folder.join("run"), &run)?;
-        let logs = format!("/var/log/{name}");
-        fs::create_dir_all(&logs)?;
-        let keep = format!("#!/bin/sh\n{clean}exec s6-log -b n4 s1000000 T {logs}\n");
-        program(&folder.join("log/run"), &keep)?;
+        write_service(name, command)?;
     }
     Ok(())
+}
+
+/// Writes one service, with its log.
+pub(super) fn write_service(name: &str, command: &str) -> io::Result<()> {
+    let folder = Path::new(SERVICES).join(name);
+    // The services must not carry the machine's tag: only process 1 stands for it.
+    let clean = "unset STEADING_LAB_ID STEADING_ADDRESS STEADING_DIGEST\n";
+    let run = format!("#!/bin/sh\nexec 2>&1 </dev/null\n{clean}{command}");
+    program(&folder.join("run"), &run)?;
+    let logs = format!("/var/log/{name}");
+    fs::create_dir_all(&logs)?;
+    let keep = format!("#!/bin/sh\n{clean}exec s6-log -b n4 s1000000 T {logs}\n");
+    program(&folder.join("log/run"), &keep)
 }
 
 /// The file that a service's log goes to.

@@ -44,10 +44,7 @@ pub fn look(
     limit: Duration,
 ) -> Result<Look, DriverError> {
     let cluster = clusters.connect(scope, name)?;
-    let asked = ["/api/v1/nodes", "/api/v1/pods"].map(|path| Request {
-        limit,
-        ..Request::get(path)
-    });
+    let asked = ["/api/v1/nodes", "/api/v1/pods"].map(|path| Request::get(path).within(limit));
     let mut answers = Vec::new();
     for answer in cluster.send_all(asked.into()) {
         answers.push(answer.map_err(|error| error.during(format!("looking at cluster {name}")))?);

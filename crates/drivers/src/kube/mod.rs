@@ -34,7 +34,7 @@ use model::resource::{Address, Kind, Resource};
 
 pub use access::{Access, credential, kubeconfig};
 pub use client::Clusters;
-pub use dump::dump;
+pub use dump::{dump, dump_running};
 pub use look::{Look, PodLook, look};
 pub use status::{ClusterStatus, NodeStatus, PodStatus, cluster_status};
 

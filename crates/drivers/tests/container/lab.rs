@@ -17,6 +17,7 @@ use model::resource::{
     Address, ForwardTarget, Forwarder, HostLink, HostSpace, NodeImage, NodeMachine, NodeNetwork,
     Resource, Spec,
 };
+use model::trouble::Trouble;
 use testkit::host_snapshot::HostSnapshot;
 
 /// A node image that is there.
@@ -42,7 +43,9 @@ pub fn image() -> Result<Image, String> {
             let json: serde_json::Value =
                 serde_json::from_slice(&std::fs::read(&record).ok()?).ok()?;
             let image: NodeImage = serde_json::from_value(json.get("image")?.clone()).ok()?;
-            Some((made, Digest::of(&image)))
+            // Older ones have no router in them.
+            let whole = image.packages.contains("slirp4netns");
+            whole.then(|| (made, Digest::of(&image)))
         })
         .max_by_key(|(made, _)| *made);
     match found {
@@ -115,9 +118,57 @@ impl Lab {
                 host: "h".parse().unwrap(),
                 cidr: "10.88.0.0/24".parse().unwrap(),
                 gateway: "10.88.0.1".parse().unwrap(),
+                routed: false,
                 mtu: 1500,
             }),
         )
+    }
+
+    /// A network `10.<second>.0.0/24` whose gateway the router has.
+    pub fn routed(&self, name: &str, second: u8) -> Step {
+        step(
+            &format!("network/{name}"),
+            Spec::Network(NodeNetwork {
+                host: "h".parse().unwrap(),
+                cidr: format!("10.{second}.0.0/24").parse().unwrap(),
+                gateway: format!("10.{second}.0.1").parse().unwrap(),
+                routed: true,
+                mtu: 1500,
+            }),
+        )
+    }
+
+    /// A router, as JSON without its image.
+    pub fn router(&self, mut spec: serde_json::Value) -> Step {
+        spec["image"] = serde_json::to_value(&self.image).unwrap();
+        step(
+            "router/replica",
+            Spec::Router(serde_json::from_value(spec).unwrap()),
+        )
+    }
+
+    /// Machine `<name>` with the address `10.<second>.0.11` in that network.
+    pub fn machine_in(&self, name: &str, network: &str, second: u8) -> Step {
+        let mut machine = self.machine(1, 1, 1).resource.spec;
+        if let Spec::Machine(spec) = &mut machine {
+            spec.network = network.parse().unwrap();
+            spec.address = format!("10.{second}.0.11/24").parse().unwrap();
+            spec.gateway = format!("10.{second}.0.1").parse().unwrap();
+        }
+        step(&format!("machine/{name}"), machine)
+    }
+
+    /// Begins or ends a trouble.
+    pub fn trouble(&self, trouble: &Trouble, begins: bool) {
+        let now = jiff::Timestamp::now();
+        self.with(|context| match begins {
+            true => self.driver.begin_trouble(trouble, now, context),
+            false => self
+                .driver
+                .end_trouble(trouble, context)
+                .map(|was| assert!(was)),
+        })
+        .unwrap_or_else(|error| panic!("{trouble}: {:?}", error.chain()));
     }
 
     /// Machine `n<number>` of that many processors.
@@ -136,6 +187,7 @@ impl Lab {
             Spec::Machine(NodeMachine {
                 host: "h".parse().unwrap(),
                 inside_host: false,
+                shared_folder: false,
                 machine: Machine::Container(ContainerMachine {
                     cpu,
                     memory: "1Gi".parse().unwrap(),
@@ -154,7 +206,10 @@ impl Lab {
 
     /// A host of a replica, linked to the network.
     pub fn host(&self, name: &str) -> Step {
-        let link = HostLink { mtu: 1500 };
+        let link = HostLink {
+            mtu: 1500,
+            speed: Some("100M".parse().unwrap()),
+        };
         step(
             &format!("host/{name}"),
             Spec::Host(HostSpace {

@@ -120,6 +120,17 @@ pub struct Host {
     pub reboots_by_itself: bool,
 }
 
+impl Host {
+    /// How fast it reaches a network: as the fastest of its interfaces that are declared to be
+    /// connected to it. `None`: no speed is told.
+    #[must_use]
+    pub fn speed_into(&self, network: &Name) -> Option<Speed> {
+        let into = |nic: &&Nic| nic.network.as_ref() == Some(network);
+        let speeds = self.nics.values().filter(into).filter_map(|nic| nic.speed);
+        speeds.max().filter(|speed| speed.0 > 0)
+    }
+}
+
 /// An address of a host: fixed, or whatever DHCP hands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

@@ -23,7 +23,7 @@ use reader::Reader;
 use trail::Trail;
 
 /// The sections of a lab file, in the order in which a person reads them.
-pub const SECTIONS: [&str; 20] = [
+pub const SECTIONS: [&str; 21] = [
     "format",
     "lab",
     "sites",
@@ -43,6 +43,7 @@ pub const SECTIONS: [&str; 20] = [
     "backups",
     "accepts",
     "claims",
+    "replica",
     "notes",
 ];
 
@@ -106,6 +107,8 @@ pub(super) fn lab(tree: &Node, sink: &Sink) -> Option<Lab> {
         accepts: list(find("accepts"), sink),
         claims: find("claims")
             .and_then(|entry| value(&entry.value, &"claims".into(), entry.key_span, sink)),
+        replica: find("replica")
+            .and_then(|entry| value(&entry.value, &"replica".into(), entry.key_span, sink)),
         notes: notes(find("notes"), sink),
     })
 }

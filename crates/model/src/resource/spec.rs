@@ -8,8 +8,12 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::lab::{Arch, Machine, Role, Taint};
+use crate::lab::{Arch, Machine, Reservation, Role, Speed, Taint};
 use crate::name::Name;
+use crate::range::AddressRange;
+
+/// Where machines see the folder that they share ([`NodeMachine::shared_folder`]).
+pub const SHARED_FOLDER: &str = "/var/lib/steading/shared";
 
 /// What a resource shall be, by kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub enum Spec {
     Image(NodeImage),
     /// See [`NodeNetwork`].
     Network(NodeNetwork),
+    /// See [`Router`].
+    Router(Router),
     /// See [`HostSpace`].
     Host(HostSpace),
     /// See [`Fence`].
@@ -75,10 +81,60 @@ pub struct NodeNetwork {
     pub host: Name,
     /// Its address range.
     pub cidr: IpNet,
-    /// The address that the bridge itself has.
+    /// The address of its gateway: the bridge itself, unless a [`Router`] has it.
     pub gateway: IpAddr,
+    /// Whether a [`Router`] has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub routed: bool,
     /// The largest packet, in bytes.
     pub mtu: u16,
+}
+
+/// The router of a replica, in namespaces of its own: it has the gateways' addresses, answers for
+/// names, hands out addresses, tells the time, and routes between the networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Router {
+    /// The digest of the [`NodeImage`] whose programs it runs.
+    pub image: Digest,
+    /// Its links, by network.
+    pub links: BTreeMap<Name, RouterLink>,
+    /// The names that it answers for.
+    pub names: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// Whether it leads out to the internet, by this machine's own connections.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uplink: bool,
+}
+
+/// The link of a [`Router`] into a network, and what it does there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouterLink {
+    /// The gateway's address, with the prefix length of the network.
+    pub address: IpNet,
+    /// The largest packet, in bytes.
+    pub mtu: u16,
+    /// The zone of names in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// What it hands out there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dhcp: Option<DhcpService>,
+    /// The networks that nothing is routed to from there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub closed_to: BTreeSet<Name>,
+}
+
+/// Addresses that are handed out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DhcpService {
+    /// Those for whoever asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<AddressRange>,
+    /// Those that are kept, by the names of whom they are kept for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reservations: BTreeMap<Name, Reservation>,
 }
 
 /// What stands for a host in a replica: a network namespace with a bridge for each of the networks
@@ -97,6 +153,9 @@ pub struct HostSpace {
 pub struct HostLink {
     /// The largest packet, in bytes.
     pub mtu: u16,
+    /// How fast it is, as the host's network interface is declared. Without one: as fast as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
 }
 
 /// The mark on a node whose host is off for certain: its pods and volumes may move at once.
@@ -119,6 +178,9 @@ pub struct NodeMachine {
     /// Whether the host is one of a replica: a [`HostSpace`] that the machine is inside of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inside_host: bool,
+    /// Whether it sees the folder that all such machines of the lab share: volumes lie there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared_folder: bool,
     /// Its kind and size.
     pub machine: Machine,
     /// The digest of its [`NodeImage`].

@@ -86,7 +86,13 @@ pub(super) fn see(
     }
     if !matches!(
         address.kind,
-        Kind::Artifact | Kind::Image | Kind::Network | Kind::Host | Kind::Machine | Kind::Forward
+        Kind::Artifact
+            | Kind::Image
+            | Kind::Network
+            | Kind::Router
+            | Kind::Host
+            | Kind::Machine
+            | Kind::Forward
     ) {
         return None;
     }

@@ -100,6 +100,7 @@ impl After {
                 StorageKind::Ceph(_)
                 | StorageKind::Nfs { .. }
                 | StorageKind::Local
+                | StorageKind::Folder
                 | StorageKind::Object(_)
                 | StorageKind::Unknown(_) => false,
             };

@@ -134,6 +134,7 @@ fn kind(storage: &Storage) -> &'static str {
         StorageKind::Zfs { .. } => "ZFS",
         StorageKind::Nfs { .. } => "NFS",
         StorageKind::Local => "the node's disk",
+        StorageKind::Folder => "a shared folder",
         StorageKind::Object(_) => "an object store",
         StorageKind::Unknown(_) => "a storage",
     }

@@ -113,6 +113,11 @@ impl Comeback {
         }
     }
 
+    /// When a node is ready again.
+    pub(super) fn of_node(&self, id: NodeId) -> Option<Span> {
+        self.nodes.get(id.index()).copied().flatten()
+    }
+
     fn returns(asker: &Asker<'_>, element: Element) -> Option<Span> {
         let number = asker.model.world.element(element);
         let scenario = &asker.scenario;
@@ -274,7 +279,7 @@ impl Comeback {
                 };
                 self.hosts[host.index()]?.both(of)
             }
-            StorageKind::Local | StorageKind::Unknown(_) => Span::NOW,
+            StorageKind::Local | StorageKind::Folder | StorageKind::Unknown(_) => Span::NOW,
             StorageKind::Object(links) => {
                 let mut at = Span::NOW;
                 for link in links {

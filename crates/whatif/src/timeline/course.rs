@@ -91,6 +91,13 @@ impl<'a> Asker<'a> {
         &self.fates
     }
 
+    /// When a node is ready again, by the question asked last; `None`: nothing in it brings it back,
+    /// or nothing was to return. A node that did not go is there at time 0.
+    #[must_use]
+    pub fn node_back(&self, node: NodeId) -> Option<Span> {
+        self.scenario.back.and_then(|_| self.comeback.of_node(node))
+    }
+
     /// The same, as what happens in the order of time.
     pub fn timeline(&mut self, scenario: &Scenario) -> (&[Fate], &[Entry]) {
         self.ask(scenario);

@@ -202,7 +202,7 @@ fn of_one(container: &Value) -> Result<Ask, String> {
     })
 }
 
-fn millicpu(value: &Value) -> Result<u64, String> {
+pub(super) fn millicpu(value: &Value) -> Result<u64, String> {
     let text = value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned);
@@ -219,7 +219,7 @@ fn millicpu(value: &Value) -> Result<u64, String> {
     read.ok_or_else(|| format!("{text:?} is no amount of processor"))
 }
 
-fn memory(value: &Value) -> Result<u64, String> {
+pub(super) fn memory(value: &Value) -> Result<u64, String> {
     let text = value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned);

@@ -37,9 +37,9 @@ impl World {
             };
             let attach = match &storage.kind {
                 StorageKind::Local | StorageKind::Zfs { .. } => Attach::Pinned,
-                StorageKind::Ceph(_) if volume.shared => Attach::Anywhere,
+                StorageKind::Ceph(_) | StorageKind::Folder if volume.shared => Attach::Anywhere,
                 StorageKind::Ceph(_) if self.is_file(lab, pool) => Attach::Anywhere,
-                StorageKind::Ceph(_) => Attach::OneNode,
+                StorageKind::Ceph(_) | StorageKind::Folder => Attach::OneNode,
                 StorageKind::Nfs { .. } | StorageKind::Object(_) | StorageKind::Unknown(_) => {
                     Attach::Anywhere
                 }

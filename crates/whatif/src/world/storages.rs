@@ -57,9 +57,9 @@ impl World {
         for (name, backup) in &lab.backups {
             let storage = match &backup.to {
                 Target::Storage(name) => index.storages.get(name).copied(),
-                Target::B2(_) | Target::S3(_) => None,
+                Target::B2(_) | Target::S3(_) | Target::Here => None,
             };
-            let outside = !matches!(&backup.to, Target::Storage(_));
+            let outside = matches!(&backup.to, Target::B2(_) | Target::S3(_));
             self.backups.push(Backup {
                 name: name.to_string(),
                 storage,
@@ -137,6 +137,7 @@ impl World {
                 },
             },
             Declared::Local(_) => StorageKind::Local,
+            Declared::Folder(_) => StorageKind::Folder,
             Declared::Object(object) => match object.provider {
                 ObjectProvider::B2 | ObjectProvider::S3 => StorageKind::Object(self.all_uplinks()),
                 ObjectProvider::Compatible => {

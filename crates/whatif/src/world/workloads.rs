@@ -209,6 +209,13 @@ impl World {
             .map(|shape| std::mem::take(&mut shape.claims));
         let volumes = volumes_of(app, claims.unwrap_or_default(), &mut workload);
         self.volumes(lab, name, &volumes, &mut workload, &mut wish, index);
+        if workload.controller == Controller::Deployment
+            && catalog::each_its_own(app, workload.replicas)
+            && matches!(app.source(), Some(AppSource::Catalog(_)))
+        {
+            // As the expansion has it.
+            workload.controller = Controller::StatefulSet;
+        }
         let keeps_nothing = workload
             .volumes
             .iter()
