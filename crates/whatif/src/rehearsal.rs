@@ -126,7 +126,7 @@ impl Rehearsal<'_> {
             .filter(|seen| serving(seen) == 0)
             .map(|seen| seen.at)
             .collect();
-        let last = answered().last()?;
+        let last = answered().next_back()?;
         let there = serving(last) > 0;
         let nodes: BTreeSet<&String> = last
             .serving
