@@ -64,6 +64,7 @@ fn changed(spec: &Spec) -> Option<Spec> {
     let mut spec = spec.clone();
     match &mut spec {
         Spec::Network(network) => network.mtu -= 1,
+        Spec::Router(router) => drop(router.names.insert("a".to_owned(), [].into())),
         Spec::Host(host) => drop(host.links.insert(
             "san".parse().unwrap(),
             HostLink {
@@ -140,6 +141,8 @@ fn a_lost_control_plane_takes_its_cluster_along() {
         .collect();
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        ["artifact", "forward", "host", "image", "machine", "network"]
+        [
+            "artifact", "forward", "host", "image", "machine", "network", "router"
+        ]
     );
 }
