@@ -68,9 +68,26 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >&2
 }
 
-# What only ./test needs: a real SSH server for `steading init --from`. Only its program is wanted,
-# so it is neither started nor will it be at the next boot.
+# What only ./test needs: a browser for pages, and a real SSH server.
 install_test_packages() {
+  install_browser
+  install_ssh_server
+}
+
+# A browser without windows, 100 MB to download and 300 MB on disk with what it needs. Ubuntu has it
+# only as a snap, which does not see files in /tmp: there it must be installed by hand.
+install_browser() {
+  command -v chromium-headless-shell >/dev/null && return
+  say "installing the Debian package chromium-headless-shell, about 100 MB to download, for the tests of pages"
+  as_root apt-get update -q >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+    chromium-headless-shell fonts-dejavu-core >&2 ||
+    die "there is no chromium-headless-shell here: put a program of that name into the path, such as Chromium's own"
+}
+
+# For `steading init --from`. Only its program is wanted, so it is neither started nor will it be at
+# the next boot.
+install_ssh_server() {
   [ -x /usr/sbin/sshd ] && return
   local policy=/usr/sbin/policy-rc.d own=
   if [ ! -e "$policy" ]; then

@@ -4,6 +4,10 @@
 //! touch nothing of each other or of the user's labs. They share the artifact cache and the node
 //! image. A lab is taken down when its test ends, however it ends.
 
+pub mod browser;
+pub mod counter;
+pub mod dice;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,6 +18,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::host_snapshot::HostSnapshot;
+
+pub mod plane;
 
 /// The lab that tests start from.
 const QUICKSTART: &str = include_str!("../../labs/quickstart/lab.yaml");
@@ -33,6 +39,8 @@ pub struct Lab {
 /// What a run of the program left behind.
 #[derive(Debug)]
 pub struct Ran {
+    /// What was run.
+    pub words: String,
     /// Its exit code; `None` where a signal ended it.
     pub code: Option<i32>,
     /// Its answer.
@@ -43,22 +51,35 @@ pub struct Ran {
 
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
+        Self::of(&[], &output)
+    }
+}
+
+impl Ran {
+    fn of(words: &[&str], output: &Output) -> Self {
         Self {
+            words: words.join(" "),
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
-}
 
-impl Ran {
     /// The run, which must have ended with that code.
     ///
     /// # Panics
     /// Where it ended otherwise.
     #[must_use]
+    #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "steading {}\n{}\n{}",
+            self.words,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 }
@@ -198,14 +219,13 @@ impl Lab {
     /// Where it cannot be started.
     #[must_use]
     pub fn run(&self, words: &[&str]) -> Ran {
-        self.command(words)
-            .output()
-            .expect("running steading")
-            .into()
+        let output = self.command(words).output().expect("running steading");
+        Ran::of(words, &output)
     }
 
     /// Brings it up, which must succeed.
     #[must_use]
+    #[track_caller]
     pub fn up(&self) -> Ran {
         self.run(&["up", "LAB", "--yes"]).expect(0)
     }
@@ -215,6 +235,7 @@ impl Lab {
     /// # Panics
     /// Where that is no JSON.
     #[must_use]
+    #[track_caller]
     pub fn status(&self) -> Value {
         let ran = self.run(&["status", "LAB", "--format", "json"]).expect(0);
         serde_json::from_str(&ran.stdout).expect("status as JSON")
@@ -230,6 +251,7 @@ impl Lab {
     ///
     /// # Panics
     /// Where it is not.
+    #[track_caller]
     pub fn assert_well(&self) {
         let status = self.status();
         assert_eq!(
@@ -391,6 +413,50 @@ impl Lab {
             .expect("podinfo's port")
     }
 
+    /// The port on which the API server of its only cluster answers.
+    ///
+    /// # Panics
+    /// Where it has none.
+    #[must_use]
+    pub fn api_port(&self) -> u16 {
+        let status = self.status();
+        let port = status["inventory"]["forward/main-api"]["facts"]["port"].as_str();
+        port.and_then(|port| port.parse().ok())
+            .expect("the API's port")
+    }
+
+    /// The folder that its secrets and state lie in.
+    ///
+    /// # Panics
+    /// Where it has no id yet.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        if !self.replica {
+            return self.path().to_owned();
+        }
+        let machines = self.machines();
+        let name = machines.file_name().expect("a name");
+        self.data.join("replicas").join(name)
+    }
+
+    /// A short-lived credential of the user for its only cluster, as kubectl gets it.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn credential(&self) -> String {
+        let home = self.home().display().to_string();
+        let words = [
+            "internal",
+            "credential",
+            "--lab",
+            &home,
+            "--cluster",
+            "main",
+        ];
+        self.run(&words).expect(0).stdout
+    }
+
     /// Takes it down, and asserts that this host is as it was before the lab.
     ///
     /// # Panics
@@ -459,6 +525,7 @@ pub fn answer(port: u16, limit: Duration) -> Option<String> {
 ///
 /// # Panics
 /// Where it does not come to hold.
+#[track_caller]
 pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {

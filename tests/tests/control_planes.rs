@@ -82,7 +82,8 @@ fn three_control_planes_survive_the_loss_of_any_one() {
         "kept",
         "--from-literal=a=b",
     ];
-    let _ = lab.run(&data).expect(0);
+    // The one that is lost may have led etcd: until another does, nothing is written.
+    wait_until("it is written", LONG, || lab.run(&data).code == Some(0));
     let healed = lab.run(&["heal", "LAB", "--yes"]).expect(0);
     assert!(healed.stderr.contains("kubeadm join"), "{}", healed.stderr);
     wait_until("all is well again", LONG, || lab.status()["well"] == true);
@@ -105,7 +106,51 @@ fn three_control_planes_survive_the_loss_of_any_one() {
         answer(lab.podinfo_port(), LONG).is_some(),
         "podinfo answers"
     );
+    certificates_that_end_soon_are_renewed(&lab);
     lab.down_to_nothing();
+}
+
+/// Has kubeadm make certificates that are valid for a day.
+const SHORTEN: &str = "cat > /tmp/short.yaml <<END
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.36.3
+encryptionAlgorithm: ECDSA-P256
+certificateValidityPeriod: 24h0m0s
+END
+kubeadm certs renew all --config /tmp/short.yaml";
+
+fn certificates_that_end_soon_are_renewed(lab: &Lab) {
+    for plane in PLANES {
+        let words = ["ssh", "--lab", "LAB", plane, "--", "sh", "-c", SHORTEN];
+        let _ = lab.run(&words).expect(0);
+        let told = lab.faults(&format!("member/{plane}"));
+        assert!(told.contains("its certificates end in"), "{told}");
+    }
+    let before = PLANES.map(|plane| until(lab, plane));
+    let members_before = members(lab);
+    // One after the other: each waits for the one before it.
+    let plan = lab.run(&["plan", "LAB", "--exit-code"]).expect(4).stdout;
+    let first = "after member/control-plane-1";
+    for waits in [first, &format!("{first}, member/control-plane-2")] {
+        let told = plan.lines().any(|line| line.trim() == waits);
+        assert!(told, "{waits}: {plan}");
+    }
+    let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
+    wait_until("all is well again", LONG, || lab.status()["well"] == true);
+    for (plane, before) in PLANES.into_iter().zip(before) {
+        let now = until(lab, plane);
+        assert!(now > before, "{plane}: {before}, {now}");
+    }
+    assert_eq!(members(lab), members_before, "nobody had to leave");
+}
+
+/// The day on which the first certificate of a control plane ends.
+fn until(lab: &Lab, plane: &str) -> String {
+    let status = lab.status();
+    let facts = &status["inventory"][format!("member/{plane}")]["facts"];
+    let day = facts["certificates-until"].as_str();
+    day.expect("the day is told").to_owned()
 }
 
 /// What part a control plane has in etcd.

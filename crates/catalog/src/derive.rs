@@ -7,6 +7,13 @@ use ipnet::IpNet;
 use model::lab::{Cluster, ETHERNET_MTU, Endpoint, Lab, Named, Node, Role, Taint, TaintEffect};
 use model::name::Name;
 
+/// The label of a node that tells the host below it.
+pub(crate) const HOST_LABEL: &str = "steading.dev/host";
+/// The label of a node that tells the site of its host.
+pub(crate) const SITE_LABEL: &str = "steading.dev/site";
+/// kubeadm's taint of control planes.
+pub(crate) const CONTROL_PLANE_TAINT: &str = "node-role.kubernetes.io/control-plane";
+
 /// The port of API servers.
 pub const API_PORT: u16 = 6443;
 
@@ -123,12 +130,22 @@ pub(crate) fn taints(node: &Node, has_workers: bool) -> Vec<Taint> {
     }
     if node.role == Role::ControlPlane && has_workers {
         return vec![Taint {
-            key: "node-role.kubernetes.io/control-plane".to_owned(),
+            key: CONTROL_PLANE_TAINT.to_owned(),
             value: None,
             effect: TaintEffect::NoSchedule,
         }];
     }
     Vec::new()
+}
+
+/// The labels of a node: declared ones, and what pods that stay apart are told apart by.
+pub(crate) fn labels(lab: &Lab, node: &Node) -> BTreeMap<String, String> {
+    let mut labels = node.labels.clone();
+    labels.insert(HOST_LABEL.to_owned(), node.on.to_string());
+    if let Some(site) = lab.host_of(node).and_then(|host| host.site.as_ref()) {
+        labels.insert(SITE_LABEL.to_owned(), site.to_string());
+    }
+    labels
 }
 
 /// The names that all nodes of a cluster resolve without DNS.

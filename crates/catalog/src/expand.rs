@@ -2,7 +2,9 @@
 
 mod apps;
 mod components;
+mod placement;
 pub(crate) mod router;
+mod volumes;
 mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +20,8 @@ use model::resource::{
     NodeMachine, NodeNetwork, Resource, Spec,
 };
 
-use crate::{derive, image};
+use crate::{derive, image, storage};
+pub use volumes::each_its_own;
 use within::Within;
 
 /// All resources of a lab that `check` finds nothing fatal in. `files` are the manifests below the
@@ -242,6 +245,7 @@ impl Expansion<'_> {
         let spec = NodeMachine {
             host: node.on.clone(),
             inside_host: self.with_hosts,
+            shared_folder: storage::shares_folder(self.lab),
             machine,
             image: digest.clone(),
             network: network_name.clone(),
@@ -299,7 +303,7 @@ impl Expansion<'_> {
                 Role::ControlPlane => within.api_names.clone(),
                 Role::Worker => BTreeSet::new(),
             },
-            labels: node.labels.clone(),
+            labels: derive::labels(self.lab, node),
             taints: derive::taints(node, within.has_workers),
         };
         let mut needs = BTreeSet::from([Address::new(Kind::Machine, name.clone())]);
@@ -362,9 +366,12 @@ impl Expansion<'_> {
         let mut needs = within.members.clone();
         needs.extend(
             self.resources
-                .keys()
-                .filter(|a| a.kind == Kind::Component)
-                .cloned(),
+                .values()
+                .filter(|one| one.address.kind == Kind::Component)
+                .filter(
+                    |one| matches!(&one.spec, Spec::Objects(objects) if objects.cluster == *name),
+                )
+                .map(|one| one.address.clone()),
         );
         needs.extend(within.api.clone());
         let services = derive::api_service(&cluster.services.first())

@@ -8,6 +8,7 @@ use model::lab::{
 use model::name::Name;
 
 use crate::component::{ComponentKind, components};
+use crate::{snapshots, storage};
 
 /// The code of what is declared and not carried out.
 pub const CODE: &str = "U001";
@@ -49,23 +50,38 @@ pub fn beyond_reach(lab: &Lab) -> Vec<Diagnostic> {
         if matches!(app.expose, Some(ref expose) if !matches!(expose, Expose::Forward(_))) {
             beyond.add(format!("apps.{name}.expose"), "this way in");
         }
-        if !app.volumes.is_empty() {
-            beyond.add(format!("apps.{name}.volumes"), "volumes");
+        for (volume, declared) in &app.volumes {
+            let field = format!("apps.{name}.volumes.{volume}");
+            let class = storage::class_of(lab, declared).map(|class| class.declared);
+            if !matches!(app.source(), Some(AppSource::Catalog(_))) {
+                beyond.add(field, "volumes of manifests and charts");
+            } else if class.is_some_and(|storage| !storage::is_reached(storage)) {
+                beyond.add(field, "volumes of this class");
+            }
         }
         if !app.devices.is_empty() {
             beyond.add(format!("apps.{name}.devices"), "devices");
         }
     }
+    for (name, storage) in &lab.storage {
+        if !storage::is_reached(storage) {
+            beyond.add(format!("storage.{name}"), "this storage");
+        }
+    }
     for (section, empty) in [
         ("firewall", lab.firewall.is_empty()),
-        ("storage", lab.storage.is_empty()),
         ("images", lab.images.is_empty()),
         ("users", lab.users.is_empty()),
         ("observability", lab.observability.is_empty()),
-        ("backups", lab.backups.is_empty()),
     ] {
         if !empty {
             beyond.add(section.to_owned(), "this section");
+        }
+    }
+    for (name, backup) in &lab.backups {
+        if !snapshots::carried_out(backup) {
+            let what = "backups other than snapshots of etcd that are kept here";
+            beyond.add(format!("backups.{name}"), what);
         }
     }
     beyond.0

@@ -2,15 +2,17 @@
 //! does not reach by what is nearest to it, and everything else left out. Nothing silently: each
 //! change is told.
 
+mod apps;
 mod around;
+mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::dual::Dual;
 use model::lab::{
-    Access, App, Arch, Cluster, Cni, Component, ContainerMachine, Distribution, Encapsulation,
-    Endpoint, Expose, Flannel, FlannelBackend, Forward, Kubeadm, Lab, Network, Node,
+    Access, Arch, Cluster, Cni, Component, ContainerMachine, Distribution, Encapsulation, Endpoint,
+    Flannel, FlannelBackend, Kubeadm, Lab, Network, Node,
 };
 use model::name::Name;
 use model::quantity::Bytes;
@@ -24,8 +26,8 @@ const UNTOLD: ContainerMachine = ContainerMachine {
     cpu: 4,
     memory: Bytes(4 << 30),
 };
-/// The app that stands in for others, its Service and its port.
-const STAND_IN: (&str, u16) = ("podinfo", 9898);
+/// The label of nodes that tells for which processors they are in the lab.
+const ARCH_LABEL: &str = "steading.dev/arch";
 
 /// A lab as a replica of it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +68,9 @@ pub fn replica(lab: &Lab, here: Arch) -> Replica {
     making.gateways(&mut lab);
     making.endpoints(&mut lab);
     making.components(&mut lab);
+    making.storage(&mut lab);
     making.apps(&mut lab);
+    apps::tell_arch(making.of, &mut lab, here);
     making.rest(&mut lab);
     Replica {
         lab,
@@ -371,51 +375,20 @@ impl Making<'_> {
             .retain(|name, component| component.enabled && reached(name, component));
     }
 
-    /// Apps keep their numbers; what they run is the app of the catalog that can run.
-    fn apps(&mut self, lab: &mut Lab) {
-        lab.apps.retain(|_, app| app.enabled);
-        let mut others = Vec::new();
-        for (name, app) in &mut lab.apps {
-            let own = app
-                .catalog
-                .as_ref()
-                .is_some_and(|entry| entry.as_str() == STAND_IN.0);
-            if own && app.volumes.is_empty() && app.devices.is_empty() {
-                continue;
-            }
-            others.push(name.to_string());
-            *app = stand_in(name, app);
-        }
-        if !others.is_empty() {
-            let names = format!("apps: {}", others.join(", "));
-            let why = "their images, volumes and devices cannot be had here; requests and places are \
-                       not carried out yet";
-            self.stands_in(names, STAND_IN.0, why);
-        }
-        if lab.apps.is_empty()
-            && let Ok(name) = STAND_IN.0.parse::<Name>()
-        {
-            let app = App {
-                replicas: Some(4),
-                ..App::default()
-            };
-            lab.apps.insert(name.clone(), stand_in(&name, &app));
-            let why = "the lab file names none that runs";
-            self.stands_in("apps", format!("{} with 4 pods", STAND_IN.0), why);
-        }
-    }
-
     fn rest(&mut self, lab: &mut Lab) {
+        let declared = lab.backups.len();
+        lab.backups
+            .retain(|_, backup| crate::snapshots::carried_out(backup));
+        let without_backups = lab.backups.len() < declared;
         for (section, given) in [
             ("firewall", !std::mem::take(&mut lab.firewall).is_empty()),
-            ("storage", !std::mem::take(&mut lab.storage).is_empty()),
             ("images", !std::mem::take(&mut lab.images).is_empty()),
             ("users", !std::mem::take(&mut lab.users).is_empty()),
             (
                 "observability",
                 !std::mem::take(&mut lab.observability).is_empty(),
             ),
-            ("backups", !std::mem::take(&mut lab.backups).is_empty()),
+            ("backups", without_backups),
             // A replica makes its own; those of the lab stay closed.
             ("secrets", !std::mem::take(&mut lab.secrets).is_empty()),
         ] {
@@ -431,25 +404,6 @@ const fn word(arch: Arch) -> &'static str {
     match arch {
         Arch::Amd64 => "amd64",
         Arch::Arm64 => "arm64",
-    }
-}
-
-/// The app that stands in for another, as many as that one.
-fn stand_in(name: &Name, app: &App) -> App {
-    App {
-        cluster: app.cluster.clone(),
-        namespace: app.namespace.clone(),
-        catalog: STAND_IN.0.parse().ok(),
-        settings: [("replicas".to_owned(), app.replicas.unwrap_or(1).into())].into(),
-        replicas: app.replicas,
-        requests: app.requests.clone(),
-        placement: app.placement.clone(),
-        expose: Some(Expose::Forward(Forward {
-            service: name.clone(),
-            port: STAND_IN.1,
-            listen: None,
-        })),
-        ..App::default()
     }
 }
 

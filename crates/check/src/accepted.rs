@@ -3,7 +3,7 @@
 use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use model::lab::Lab;
 
-use crate::Rule;
+use crate::{Facts, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     code: "S199",
@@ -15,9 +15,12 @@ pub(crate) const RULE: Rule = Rule {
     check: |_, _| {},
 };
 
+/// Rules about promises.
+const JUDGED: [&str; 2] = ["S113", "S114"];
+
 /// Takes out what is accepted. An acceptance that nothing is found for is a finding itself: it
 /// would hide the next one.
-pub(crate) fn apply(lab: &Lab, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(crate) fn apply(lab: &Lab, facts: &Facts, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut used = vec![false; lab.accepts.len()];
     let mut left: Vec<Diagnostic> = findings
         .into_iter()
@@ -36,7 +39,9 @@ pub(crate) fn apply(lab: &Lab, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
         })
         .collect();
     for (position, accepted) in lab.accepts.iter().enumerate() {
-        if used.get(position) == Some(&false) {
+        // Where the failure model was not asked, nothing tells whether a promise holds.
+        let unasked = facts.promises.is_none() && JUDGED.contains(&accepted.code.as_str());
+        if used.get(position) == Some(&false) && !unasked {
             left.push(Diagnostic {
                 code: RULE.code.to_owned(),
                 severity: RULE.severity,

@@ -20,6 +20,11 @@ fn read(text: &str) -> Lab {
     reading.lab.unwrap()
 }
 
+/// The quickstart lab with more sections.
+pub(crate) fn lab_with(more: &str) -> Lab {
+    read(&format!("{QUICKSTART}\n{more}"))
+}
+
 /// The codes that a lab gives with those facts, each once.
 pub(crate) fn codes_of(text: &str, facts: &Facts) -> Vec<String> {
     let mut codes: Vec<String> = crate::check(&read(text), facts)

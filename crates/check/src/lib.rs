@@ -18,7 +18,7 @@ use model::lab::Lab;
 use serde::Serialize;
 
 use subject::Subject;
-pub use subject::{Certificate, Facts, File, Known};
+pub use subject::{Certificate, Facts, File, Judged, Known, Verdict};
 
 /// A rule.
 pub(crate) struct Rule {
@@ -65,7 +65,7 @@ pub fn check(lab: &Lab, facts: &Facts) -> Vec<Diagnostic> {
         (rule.check)(&subject, &mut findings);
     }
     if whole {
-        all = accepted::apply(lab, all);
+        all = accepted::apply(lab, facts, all);
     }
     all
 }

@@ -38,6 +38,8 @@ mod osd_apart;
 mod outputs_exist;
 mod pool_free;
 mod port;
+mod promises_judged;
+mod promises_kept;
 mod providers_there;
 mod quorum_when_off;
 mod ranges_disjoint;
@@ -117,6 +119,8 @@ pub(crate) const RULES: &[Rule] = &[
     port::RULE,
     app_source::RULE,
     manifests_inside::RULE,
+    promises_kept::RULE,
+    promises_judged::RULE,
     crate::accepted::RULE,
 ];
 

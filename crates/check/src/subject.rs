@@ -86,6 +86,48 @@ pub struct Facts {
     pub certificates: Vec<Certificate>,
     /// The lab as it was applied last.
     pub previous: Option<Box<Lab>>,
+    /// What the failure model says of promises that do not hold for certain; `None`: it was not
+    /// asked.
+    pub promises: Option<Vec<Judged>>,
+}
+
+/// What must stay by a promise, and does not for certain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The position of the promise in the section `promises`.
+    pub promise: usize,
+    /// The position in its `stays`.
+    pub stay: usize,
+    /// What came out.
+    pub verdict: Verdict,
+    /// The smallest set of things that breaks it, by their names; empty where nothing need go.
+    pub counterexample: Vec<String>,
+    /// Why.
+    pub why: Vec<String>,
+}
+
+/// What came out of a promise that does not hold for certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It breaks; `certain`: wherever pods are.
+    Breaks {
+        /// Wherever pods are; else it depends on that.
+        certain: bool,
+    },
+    /// The lab has nothing that it is about.
+    SaysNothing,
+    /// The model does not know.
+    Unknown,
+}
+
+impl Facts {
+    /// Takes in what the catalog knows of an entry, and when versions of it end.
+    pub fn learn(&mut self, entry: &str, known: Known, ends: &BTreeMap<String, String>) {
+        self.known.insert(entry.to_owned(), known);
+        if !ends.is_empty() {
+            self.ends.insert(entry.to_owned(), ends.clone());
+        }
+    }
 }
 
 /// What the catalog knows of an entry.
@@ -95,6 +137,16 @@ pub struct Known {
     pub provides: Vec<String>,
     /// What it does not work without.
     pub needs: Vec<String>,
+}
+
+impl Known {
+    /// Both in the catalog's words.
+    pub fn of(provides: &[impl ToString], needs: &[impl ToString]) -> Self {
+        Self {
+            provides: provides.iter().map(ToString::to_string).collect(),
+            needs: needs.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// A file of the lab's folder.

@@ -48,15 +48,7 @@ fn facts() -> Facts {
         ..Facts::default()
     };
     for (name, entry) in catalog::known() {
-        let words = |all: &[catalog::Capability]| all.iter().map(ToString::to_string).collect();
-        let known = Known {
-            provides: words(&entry.provides),
-            needs: words(&entry.needs),
-        };
-        facts.known.insert(name.clone(), known);
-        if !entry.eol.is_empty() {
-            facts.ends.insert(name.clone(), entry.eol.clone());
-        }
+        facts.learn(name, Known::of(&entry.provides, &entry.needs), &entry.eol);
     }
     facts
 }

@@ -4,12 +4,13 @@ mod failures;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use failures::WhatifArgs;
+pub(crate) use failures::{GraphArgs, LiveArgs, ProveArgs, WhatifArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use import::probed::{MOST_CONTROL_PLANES, MOST_WORKERS};
 use model::name::Name;
 use model::quantity::Bytes;
+use model::resource::Address;
 
 /// Your whole homelab from one file: declared, proven, running, and kept running.
 #[derive(Debug, Parser)]
@@ -125,6 +126,27 @@ pub(crate) enum Command {
     Heal(HealArgs),
     /// Remove what is ours, nothing else
     Down(ChangeArgs),
+    /// List the snapshots of etcd that are kept, or take one
+    #[command(after_help = "Examples:\n  \
+        steading snapshot --lab labs/quickstart         those that are kept\n  \
+        steading snapshot take --lab labs/quickstart    one more, now\n\n\
+        They lie encrypted in the state folder of the lab. Before a step that cannot be taken back\n\
+        one is taken anyway; on a schedule, where the lab declares it:\n  \
+        backups: { often: { of: [etcd], to: here, every: 6h, keep: 7d } }")]
+    Snapshot {
+        /// List them, or take one
+        #[arg(value_enum)]
+        what: Option<SnapshotWhat>,
+        #[command(flatten)]
+        lab: LabOption,
+    },
+    /// Take a cluster back to a snapshot: what was changed in it since is lost
+    #[command(
+        after_help = "Example: steading restore 20261121T130500Z --lab labs/quickstart\n\n\
+        Where all control planes are lost they are made anew first, as the same cluster. A restore\n\
+        that was cut off is carried to its end by what is run next: restore, up or heal."
+    )]
+    Restore(RestoreArgs),
     /// Switch something of a replica off: a host, a link, the space on a disk, part of a processor
     #[command(after_help = "Examples:\n  \
         steading off gamer --lab labs/volatile-talos/lab.yaml             its power is cut\n  \
@@ -148,17 +170,33 @@ pub(crate) enum Command {
         steading whatif labs/volatile-talos --off gamer\n  \
         steading whatif labs/volatile-talos --off availability=volatile --graceful\n  \
         steading whatif labs/skaia --fail vantas.ssd --fail link:man-uplink\n  \
-        steading whatif labs/jlh --off everything --then on\n\n\
+        steading whatif labs/jlh --off everything --then on\n  \
+        steading whatif labs/jlh/lab.yaml --off x86 --html x86.html\n  \
+        steading whatif --live --off worker-1\n\n\
         Times are intervals: what is known of a moment is its earliest and its latest. What the\n\
         model does not know it calls unknown, never up. Rules have codes: steading explain W001.")]
     Whatif(WhatifArgs),
+    /// Play a failure on a replica that runs, and lay what is measured beside what `whatif` says
+    #[command(after_help = "Examples:\n  \
+        steading up --replica labs/volatile-talos/lab.yaml\n  \
+        steading rehearse labs/volatile-talos/lab.yaml --off gamer\n  \
+        steading rehearse labs/volatile-talos/lab.yaml --off gamer --without-heal\n\n\
+        The hosts are switched on again at the end, also when it is interrupted. Exit code 3 when\n\
+        something was measured that the model says is impossible.")]
+    Rehearse(RehearseArgs),
     /// Check every promise of the lab against all failures that it names
     #[command(after_help = "Examples:\n  \
         steading prove labs/volatile-talos/lab.yaml\n  \
-        steading prove labs/jlh/lab.yaml --format json\n\n\
+        steading prove labs/jlh/lab.yaml --format json\n  \
+        steading prove labs/skaia/as-published.yaml --html proof.html\n\n\
         Each promise holds, breaks (with the smallest failure that breaks it), or is unknown.\n\
         Exit code 3 when one does not hold.")]
-    Prove(LabArg),
+    Prove(ProveArgs),
+    /// Draw the lab: hosts, nodes, networks, storage and what runs in pods
+    #[command(after_help = "Examples:\n  \
+        steading graph labs/volatile-talos/lab.yaml\n  \
+        steading graph labs/jlh/lab.yaml --svg jlh.svg")]
+    Graph(GraphArgs),
     /// Run kubectl in a cluster of the lab
     #[command(after_help = "Example: steading kubectl --lab labs/quickstart get pods -A")]
     Kubectl {
@@ -401,6 +439,9 @@ pub(crate) struct PlanArgs {
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Save the plan, for `up --plan`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -461,6 +502,24 @@ pub(crate) struct OnArgs {
     pub(crate) of: OfReplica,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    #[command(flatten)]
+    pub(crate) lab: LabArg,
+    /// The hosts that are switched off; several with commas
+    #[arg(long, value_name = "HOST", required = true, value_delimiter = ',')]
+    pub(crate) off: Vec<String>,
+    /// They are shut down in order, instead of losing their power
+    #[arg(long)]
+    pub(crate) graceful: bool,
+    /// What Kubernetes does by itself, without `steading heal`: six minutes instead of seconds
+    #[arg(long)]
+    pub(crate) without_heal: bool,
+    /// For how long it is watched at most, in seconds; default: as long as something may happen
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) limit: Option<u64>,
+}
+
 /// The replica of a lab.
 #[derive(Debug, Args)]
 pub(crate) struct OfReplica {
@@ -478,15 +537,55 @@ pub(crate) struct StatusArgs {
     pub(crate) exit_code: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ChangeArgs {
     #[command(flatten)]
     pub(crate) rung: RungArg,
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// A step that may run although a quorum or a promise breaks while it does
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<Address>,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The snapshot: its name, or enough of its beginning
+    pub(crate) snapshot: String,
+    #[command(flatten)]
+    pub(crate) lab: LabOption,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+impl RestoreArgs {
+    /// As the commands that change a lab take it.
+    pub(crate) fn change(&self) -> ChangeArgs {
+        ChangeArgs {
+            rung: RungArg {
+                lab: LabArg {
+                    lab: self.lab.lab.clone(),
+                },
+                replica: self.lab.replica,
+            },
+            sources: Sources { artifacts: None },
+            yes: self.yes,
+            force: Vec::new(),
+        }
+    }
+}
+
+/// What to do with snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SnapshotWhat {
+    /// Name those that are kept.
+    List,
+    /// Take one of every cluster, now.
+    Take,
 }
 
 /// Whose log.

@@ -18,13 +18,7 @@ pub(crate) fn gather(root: Option<&Path>, previous: Option<Lab>) -> Facts {
         ..Facts::default()
     };
     for (name, entry) in catalog::known() {
-        let words = |all: &[catalog::Capability]| all.iter().map(ToString::to_string).collect();
-        let known = Known {
-            provides: words(&entry.provides),
-            needs: words(&entry.needs),
-        };
-        facts.known.insert(name.clone(), known);
-        facts.ends.insert(name.clone(), entry.eol.clone());
+        facts.learn(name, Known::of(&entry.provides, &entry.needs), &entry.eol);
     }
     if let Some(root) = root {
         files(store::surroundings(root), &mut facts);

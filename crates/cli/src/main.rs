@@ -8,15 +8,17 @@ mod exit;
 mod facts;
 mod output;
 mod places;
+mod promises;
 mod secrets;
 mod session;
 mod signals;
+mod snapshots;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Cli, Command, Format};
+use args::{Cli, Command, Format, SnapshotWhat};
 use exit::Exit;
 use output::style::Style;
 use output::tell;
@@ -55,9 +57,15 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Status(arguments) => commands::status::run(&arguments, format),
         Command::Heal(arguments) => commands::up::heal(&arguments, format),
         Command::Down(arguments) => commands::up::down(&arguments, format),
+        Command::Snapshot { lab, what } => {
+            commands::snapshot::run(&lab, what.unwrap_or(SnapshotWhat::List), format)
+        }
+        Command::Restore(arguments) => commands::restore::run(&arguments, format),
         Command::Off(arguments) => commands::power::off(&arguments, format),
         Command::On(arguments) => commands::power::on(&arguments, format),
-        Command::Prove(lab) => commands::prove::run(&lab.lab, format),
+        Command::Prove(arguments) => commands::prove::run(&arguments, format),
+        Command::Rehearse(arguments) => commands::rehearse::run(&arguments, format),
+        Command::Graph(arguments) => commands::graph::run(&arguments, format),
         Command::Whatif(arguments) => commands::whatif::run(&arguments, format),
         Command::Kubectl {
             lab,

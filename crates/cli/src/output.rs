@@ -32,3 +32,12 @@ pub(crate) fn answer_json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> 
     answer(&text);
     Ok(())
 }
+
+/// Tells at the terminal what a step does and waits for, where no progress is shown.
+pub(crate) struct Told;
+
+impl driver::Progress for Told {
+    fn doing(&self, what: &str) {
+        tell(what);
+    }
+}

@@ -18,14 +18,16 @@ use model::read::{Mended, Reading};
 use model::resource::Resource;
 use model::source::Source;
 use model::trouble::NoTrouble;
-use store::{LabFolder, Secrets, Store, StoreError};
+use store::{LabFolder, Secrets, Snapshots, Store, StoreError};
 
 use check::Facts;
 
 use crate::exit::Exit;
 use crate::facts;
 use crate::places;
+use crate::promises;
 use crate::secrets::LabSecrets;
+use crate::snapshots::LabSnapshots;
 
 /// A lab file as it was read and checked.
 pub(crate) struct Checked {
@@ -134,6 +136,9 @@ fn check_sources(root: PathBuf, sources: Vec<Source>, mut facts: Facts) -> anyho
     let mut resources = Vec::new();
     let mut beyond = Vec::new();
     if let Some(lab) = &lab {
+        if unread.is_empty() {
+            facts.promises = Some(promises::judged(&root, lab));
+        }
         facts.unread = unread;
         diagnostics.extend(check::check(lab, &facts));
         let fatal = diagnostics
@@ -177,12 +182,18 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Result<Readable, Checked>> {
     let Some(lab) = model::read::read(&sources).lab else {
         return Ok(Err(check(path)?));
     };
+    let manifests = objects(&root, &lab);
+    Ok(Ok(Readable { lab, manifests }))
+}
+
+/// The objects of each app that comes as manifests and could be read.
+pub(crate) fn objects(root: &Path, lab: &Lab) -> BTreeMap<String, Vec<serde_json::Value>> {
     let mut all = BTreeMap::new();
     for (name, app) in &lab.apps {
         let Some(AppSource::Manifests(folder)) = app.source() else {
             continue;
         };
-        let texts = store::files_below(&root, folder).unwrap_or_default();
+        let texts = store::files_below(root, folder).unwrap_or_default();
         let objects: Option<Vec<_>> = texts
             .values()
             .map(|bytes| catalog::documents(std::str::from_utf8(bytes).ok()?).ok())
@@ -192,10 +203,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Result<Readable, Checked>> {
             all.insert(name.to_string(), objects);
         }
     }
-    Ok(Ok(Readable {
-        lab,
-        manifests: all,
-    }))
+    all
 }
 
 /// The manifests of all folders that apps name.
@@ -222,6 +230,8 @@ pub(crate) struct Session {
     pub(crate) secrets: Arc<LabSecrets>,
     pub(crate) clusters: Arc<Clusters>,
     pub(crate) container: Arc<ContainerDriver>,
+    pub(crate) kubeadm: Arc<Kubeadm>,
+    pub(crate) snapshots: Arc<LabSnapshots>,
     registry: Registry,
 }
 
@@ -250,20 +260,25 @@ impl Session {
         let container = Arc::new(ContainerDriver::new(paths.clone()));
         let forwards = Arc::clone(&container);
         let clusters = Arc::new(Clusters::new(forwards, Arc::clone(&secrets) as _)?);
+        let store = Store::open(&home);
+        let kept = Snapshots::new(store.path("snapshots"), places::identity()?);
+        let snapshots = Arc::new(LabSnapshots::of(&lab, kept));
+        let kubeadm = Kubeadm::new(
+            Arc::new(Containers),
+            Arc::clone(&secrets) as _,
+            Arc::clone(&clusters),
+            |scope, node| Containers.control_group(scope, node),
+        );
+        let kubeadm = Arc::new(kubeadm.keeping(Arc::clone(&snapshots) as _));
         let registry = Registry::new(vec![
             Arc::new(ImageDriver::new(paths.clone(), Arc::clone(&lock))),
             Arc::clone(&container) as _,
-            Arc::new(Kubeadm::new(
-                Arc::new(Containers),
-                Arc::clone(&secrets) as _,
-                Arc::clone(&clusters),
-                |scope, node| Containers.control_group(scope, node),
-            )),
+            Arc::clone(&kubeadm) as _,
             Arc::new(Kubernetes::new(Arc::clone(&clusters))),
         ]);
         Ok(Self {
             scope,
-            store: Store::open(&home),
+            store,
             home,
             checked,
             lab,
@@ -272,6 +287,8 @@ impl Session {
             secrets,
             clusters,
             container,
+            kubeadm,
+            snapshots,
             registry,
         })
     }

@@ -61,7 +61,7 @@ fn fix_writes_what_is_certain_and_nothing_else_and_only_once() {
     // A control plane with one processor: what to write is for a person to decide.
     assert_eq!(code, 3, "{answer}");
     assert!(
-        answer.contains("S017") && answer.contains("1 errors"),
+        answer.contains("S017") && answer.contains("1 error,"),
         "{answer}"
     );
 

@@ -81,3 +81,57 @@ fn a_rule_is_explained_with_its_source() {
         "{answer}"
     );
 }
+
+#[test]
+fn a_broken_promise_is_a_finding_with_its_smallest_counterexample_and_its_place() {
+    let (code, answer, _) = steading(&["check", "labs/skaia/as-published.yaml"]);
+    assert_eq!(code, 3);
+    assert!(
+        answer.contains("error[S113]: api does not stay with vantas off: api down:"),
+        "{answer}"
+    );
+    let (code, answer, _) = steading(&["check", "labs/jlh/lab.yaml", "--format", "json"]);
+    assert_eq!(code, 0, "what is accepted refuses nothing: {answer}");
+    let findings: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let finding = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["code"] == "S114");
+    let place = &finding.unwrap()["places"][0];
+    assert_eq!(place["field"], "promises[0].stays[1]");
+    assert!(place["span"].is_object(), "{place}");
+    let (code, answer, _) = steading(&["explain", "S113"]);
+    assert_eq!(code, 0);
+    assert!(answer.contains("Every promise holds"), "{answer}");
+}
+
+#[test]
+fn a_lab_is_drawn_as_text_and_for_programs_and_into_files() {
+    let (code, answer, _) = steading(&["graph", "labs/skaia/lab.yaml"]);
+    assert_eq!(code, 0);
+    assert!(answer.contains("└─ vantas"), "{answer}");
+    let (_, answer, _) = steading(&["graph", "labs/skaia/lab.yaml", "--format", "json"]);
+    let scene: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(scene["lab"], "skaia");
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (svg, proof, answer) = (file("a.svg"), file("b.html"), file("c.html"));
+    let lab = "labs/skaia/lab.yaml";
+    assert_eq!(steading(&["graph", lab, "--svg", &svg]).0, 0);
+    assert_eq!(steading(&["prove", lab, "--html", &proof]).0, 0);
+    assert_eq!(
+        steading(&["whatif", lab, "--off", "vantas", "--html", &answer]).0,
+        0
+    );
+    for (file, begins) in [
+        (svg, "<svg "),
+        (proof, "<!doctype html>"),
+        (answer, "<!doctype html>"),
+    ] {
+        assert!(std::fs::read_to_string(file).unwrap().starts_with(begins));
+    }
+    let (code, _, told) = steading(&["graph", lab, "--svg", "/nowhere/a.svg"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("writing /nowhere/a.svg"), "{told}");
+}

@@ -10,13 +10,14 @@ mod error;
 mod observe;
 mod run_log;
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 
 use driver::{Cancel, Precheck, Registry, Scope};
 use model::event::Event;
 use model::inventory::Inventory;
 use model::plan::{Action, Generation, Plan, Step};
-use model::resource::Resource;
+use model::resource::{Address, Resource};
 
 pub use apply::Report;
 pub use error::EngineError;
@@ -59,7 +60,20 @@ impl Engine<'_> {
     /// that tell of a later one know better.
     #[must_use]
     pub fn plan(&self, parent: Generation, resources: &[Resource], inventory: &Inventory) -> Plan {
+        self.plan_forced(parent, resources, inventory, &BTreeSet::new())
+    }
+
+    /// The same, with steps that are wanted although they risk the quorum.
+    #[must_use]
+    pub fn plan_forced(
+        &self,
+        parent: Generation,
+        resources: &[Resource],
+        inventory: &Inventory,
+        forced: &BTreeSet<Address>,
+    ) -> Plan {
         planner::plan(&planner::Input {
+            forced,
             lab: &self.scope.lab,
             lab_id: self.scope.id,
             parent: parent.max(inventory.generation()),

@@ -138,6 +138,8 @@ pub struct Fault {
 pub enum Remedy {
     /// It is expected to come right by itself once what it depends on is well; nothing is done.
     Wait,
+    /// It is well for now: apply it again before it ends, which starts its processes anew.
+    Renew,
     /// Apply the thing again as it is.
     Repair,
     /// Delete and make it again.

@@ -56,8 +56,8 @@ pub use node::{ContainerMachine, Machine, Node, Role, Taint, TaintEffect, Virtua
 pub use patch::Patch;
 pub use secret::{Secret, SecretRef};
 pub use storage::{
-    Class, ExternalCeph, FailureDomain, HostDisk, Local, Nfs, ObjectProvider, ObjectStore, Pool,
-    PoolKind, Reclaim, Rook, Storage, Vdev, Volume, Zfs,
+    Class, ExternalCeph, FailureDomain, Folder, HostDisk, Local, Nfs, ObjectProvider, ObjectStore,
+    Pool, PoolKind, Reclaim, Rook, Storage, Vdev, Volume, Zfs,
 };
 
 use crate::name::Name;

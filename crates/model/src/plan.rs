@@ -210,6 +210,11 @@ pub enum Reason {
         /// What is wrong.
         what: Vec<String>,
     },
+    /// It is well, and would not be for long.
+    Ending {
+        /// What ends, and when.
+        what: Vec<String>,
+    },
     /// It cannot be seen until what it depends on stands; applying it again is harmless.
     Unseen {
         /// Why.
@@ -251,6 +256,7 @@ impl fmt::Display for Reason {
             Self::Changed { fields } if fields.is_empty() => f.write_str("the declaration changed"),
             Self::Changed { fields } => f.write_str(&fields.join(", ")),
             Self::Faulty { what } => f.write_str(&what.join("; ")),
+            Self::Ending { what } => f.write_str(&what.join("; ")),
             Self::Unseen { why } => write!(f, "not visible now: {why}"),
             Self::Undeclared => f.write_str("no longer declared"),
             Self::Down => f.write_str("taken down"),

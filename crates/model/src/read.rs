@@ -7,6 +7,7 @@
 
 mod bounds;
 mod decode;
+mod formats;
 mod index;
 mod mend;
 mod merge;
@@ -71,7 +72,8 @@ pub fn read(sources: &[Source]) -> Reading {
         return reading;
     }
     let sink = Sink::default();
-    if let Some(whole) = merge::merge(trees, &sink) {
+    if let Some(mut whole) = merge::merge(trees, &sink) {
+        formats::to_newest(&mut whole);
         reading.lab = decode::lab(&whole, &sink);
         // The tree goes as the index comes: together they would be the most that reading needs.
         reading.index.add(whole, &FieldPath::default());

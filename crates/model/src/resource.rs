@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use spec::{
     Artifact, Connectivity, DhcpService, Fence, ForwardTarget, Forwarder, HostLink, HostSpace,
-    Member, NodeImage, NodeMachine, NodeNetwork, Objects, Router, RouterLink, Spec,
+    Member, NodeImage, NodeMachine, NodeNetwork, Objects, Router, RouterLink, SHARED_FOLDER, Spec,
 };
 
 use crate::digest::Digest;

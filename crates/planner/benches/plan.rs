@@ -29,6 +29,7 @@ fn lab(nodes: usize) -> Vec<Resource> {
         let machine = NodeMachine {
             host: name("here"),
             inside_host: false,
+            shared_folder: false,
             machine: Machine::Container(ContainerMachine {
                 cpu: 4,
                 memory: Bytes::mebi(4096),
@@ -109,6 +110,7 @@ fn benchmarks(criterion: &mut Criterion) {
                         parent: Generation(0),
                         resources: &resources,
                         inventory,
+                        forced: &Default::default(),
                     }))
                 });
             },

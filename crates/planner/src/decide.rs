@@ -111,6 +111,10 @@ fn mend(resource: &Resource, faults: &[Fault], wanted: &Wanted<'_>, draft: &mut 
             }
             None => draft.note(&resource.address, what.join("; "), false),
         },
+        Some(Remedy::Renew) => {
+            let reason = Reason::Ending { what };
+            draft.decide(resource, Action::Update, Impact::Restart, reason);
+        }
         Some(Remedy::Repair) => {
             let impact = kind::mending(resource.address.kind);
             draft.decide(resource, Action::Update, impact, Reason::Faulty { what });

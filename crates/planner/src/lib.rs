@@ -17,7 +17,7 @@ mod order;
 mod quorum;
 mod remove;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::inventory::Inventory;
 use model::name::Name;
@@ -37,6 +37,8 @@ pub struct Input<'a> {
     pub resources: &'a [Resource],
     /// All that is there.
     pub inventory: &'a Inventory,
+    /// Steps that the owner wants although they risk the quorum.
+    pub forced: &'a BTreeSet<Address>,
 }
 
 /// Decides what is to be done.
@@ -62,7 +64,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     off.tell(&later, &mut draft);
     decide::demand(&wanted, input.inventory, &mut draft);
     remove::remove(&wanted, input.inventory, &mut draft);
-    let guarded = quorum::guard(&wanted, input.inventory, &mut draft);
+    let guarded = quorum::guard(&wanted, input, &mut draft);
     let steps = order::steps(&wanted, input.inventory, &guarded, &mut draft);
     draft.notes.sort_by(|a, b| a.address.cmp(&b.address));
     Plan {

@@ -15,7 +15,7 @@ use model::plan::{Action, Impact, Reason};
 use model::resource::{Address, Kind, Member, Spec};
 
 use crate::needs::Needs;
-use crate::{Decision, Draft, Wanted};
+use crate::{Decision, Draft, Input, Wanted};
 
 /// Below this many members no guard helps: two members survive no failure, and one is alone.
 const FEW: usize = 3;
@@ -81,20 +81,25 @@ fn takes(decision: &Decision) -> bool {
     match decision.action {
         Action::Replace | Action::Delete => true,
         Action::Update => {
-            decision.impact >= Impact::Restart && matches!(decision.reason, Reason::Changed { .. })
+            decision.impact >= Impact::Restart
+                && matches!(
+                    decision.reason,
+                    Reason::Changed { .. } | Reason::Ending { .. }
+                )
         }
         Action::Create => false,
     }
 }
 
 /// Orders the steps on all clusters' members, and takes back those that would risk the quorum.
-pub(crate) fn guard(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Draft) -> Order {
+pub(crate) fn guard(wanted: &Wanted<'_>, input: &Input<'_>, draft: &mut Draft) -> Order {
+    let inventory = input.inventory;
     let mut order = Order::default();
     for cluster in clusters(wanted) {
         let planes = planes(cluster, wanted, inventory);
         // A cluster that is made, or that lies still as a whole, has nothing to lose.
         if planes.values().any(|plane| plane.votes) {
-            risk(&planes, inventory, draft);
+            risk(&planes, input, draft);
             one_by_one(&planes, wanted, draft, &mut order);
         }
         workers(cluster, &planes, draft, &mut order);
@@ -137,7 +142,8 @@ fn planes(cluster: &Name, wanted: &Wanted<'_>, inventory: &Inventory) -> BTreeMa
 }
 
 /// Takes back what would leave a cluster without a quorum at the next failure.
-fn risk(planes: &BTreeMap<Name, Plane>, inventory: &Inventory, draft: &mut Draft) {
+fn risk(planes: &BTreeMap<Name, Plane>, input: &Input<'_>, draft: &mut Draft) {
+    let inventory = input.inventory;
     let told = planes.values().filter_map(|plane| {
         let facts = &inventory.things.get(&plane.member)?.facts;
         facts.get("etcd-members")?.parse::<usize>().ok()
@@ -151,18 +157,32 @@ fn risk(planes: &BTreeMap<Name, Plane>, inventory: &Inventory, draft: &mut Draft
         return;
     }
     for plane in planes.values() {
-        if !plane.taken(draft) {
+        let forced = |at: &&Address| input.forced.contains(*at);
+        if !plane.taken(draft) || plane.addresses().iter().any(forced) {
             continue;
         }
-        let text = format!(
+        let few = format!(
             "{voting} of {members} members of etcd are well: with this one away one more failure \
-             would stop the cluster. Mend the others first: steading heal with the lab file as it \
-             was"
+             would stop the cluster"
         );
+        // What only would end some day waits; what is declared is refused.
+        let waits = plane.steps(draft).all(|(_, decision)| {
+            !takes(decision) || matches!(decision.reason, Reason::Ending { .. })
+        });
         for address in plane.addresses() {
             draft.decisions.remove(address);
         }
-        draft.note(&plane.member, text, true);
+        let text = match waits {
+            true => format!("{few}. Its renewal waits until the others are well"),
+            false => {
+                let member = &plane.member;
+                format!(
+                    "{few}. Mend the others first: steading heal with the lab file as it was; or \
+                     risk it: --force {member}"
+                )
+            }
+        };
+        draft.note(&plane.member, text, !waits);
     }
 }
 

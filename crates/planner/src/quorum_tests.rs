@@ -162,6 +162,33 @@ fn a_lost_first_control_plane_leaves_the_cluster_alone() {
     assert_eq!(steps, ["machine/cp1", "member/cp1"], "{}", told(&plan));
 }
 
+#[test]
+fn certificates_are_renewed_one_control_plane_after_the_other() {
+    let lab = cluster(3);
+    let mut inventory = standing(&lab, &[]);
+    for n in 1..=3 {
+        fault(
+            &mut inventory,
+            &format!("member/cp{n}"),
+            "they end soon",
+            Remedy::Renew,
+        );
+    }
+    let plan = planned(&lab, &inventory);
+    insta::assert_snapshot!(told(&plan));
+    // Where one more failure would stop the cluster it waits, and does not hold up the rest.
+    let mut inventory = standing(&lab, &[3]);
+    fault(&mut inventory, "member/cp1", "they end soon", Remedy::Renew);
+    let plan = planned(&lab, &inventory);
+    assert!(plan.steps.is_empty(), "{}", told(&plan));
+    let note = plan.notes.first().unwrap();
+    assert!(
+        !note.refused && note.text.contains("waits"),
+        "{}",
+        note.text
+    );
+}
+
 /// Everything that must have succeeded before a step, also behind others.
 fn before<'a>(plan: &'a Plan, step: &'a Step) -> BTreeSet<&'a Address> {
     let by: BTreeMap<&Address, &Step> = plan.steps.iter().map(|one| (&one.address, one)).collect();

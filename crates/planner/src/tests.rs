@@ -43,6 +43,7 @@ pub(crate) fn machine(cpu: u32) -> NodeMachine {
     NodeMachine {
         host: name("here"),
         inside_host: false,
+        shared_folder: false,
         machine: Machine::Container(ContainerMachine {
             cpu,
             memory: Bytes::mebi(2048),
@@ -184,6 +185,7 @@ pub(crate) fn planned(resources: &[Resource], inventory: &Inventory) -> Plan {
         parent: Generation(0),
         resources,
         inventory,
+        forced: &Default::default(),
     })
 }
 

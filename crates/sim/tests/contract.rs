@@ -72,6 +72,7 @@ fn changed(spec: &Spec) -> Option<Spec> {
                 speed: None,
             },
         )),
+        Spec::Router(router) => router.uplink = !router.uplink,
         Spec::Machine(machine) => machine.mtu -= 1,
         Spec::Member(member) => drop(member.labels.insert("a".to_owned(), "b".to_owned())),
         Spec::Forward(forward) => forward.listen = Some(4711),

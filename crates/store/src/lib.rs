@@ -3,6 +3,7 @@
 //! | where | what | may be lost |
 //! |---|---|---|
 //! | `.steading/` | journal, generation, lock information, kubeconfig, cached inventory | yes: it is rebuilt by observing |
+//! | `.steading/snapshots/` | snapshots of etcd, encrypted | yes, but then nothing can be restored |
 //! | `secrets/` | the clusters' identities, encrypted | no: it is made to be committed |
 //!
 //! Every file is whole or not there: a temporary file, its content on disk, renamed, and the
@@ -16,6 +17,7 @@ mod lab_folder;
 mod lock;
 mod replace;
 mod secrets;
+mod snapshots;
 mod state;
 mod surroundings;
 
@@ -26,5 +28,6 @@ pub use lab_folder::{LabFolder, files_below, lab_files, load};
 pub use lock::{Holder, Lock};
 pub use replace::replace;
 pub use secrets::{Secret, Secrets};
+pub use snapshots::{Snapshot, Snapshots};
 pub use state::Store;
 pub use surroundings::{Surrounding, surroundings};

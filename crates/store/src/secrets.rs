@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::StoreError;
-use identity::Identity;
+pub(crate) use identity::Identity;
 
 /// A secret text. It is wiped from memory when dropped, and cannot be printed by accident.
 #[derive(Clone)]

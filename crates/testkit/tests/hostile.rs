@@ -21,6 +21,7 @@ fn plan() -> &'static [u8] {
             parent: model::plan::Generation(3),
             resources: &resources,
             inventory: &Default::default(),
+            forced: &Default::default(),
         });
         serde_json::to_vec_pretty(&plan).unwrap()
     })

@@ -100,6 +100,44 @@ fn answers(c: &mut Criterion) {
     group.finish();
 }
 
+/// What is copied and changed in place must say the same as what is put together anew: the places
+/// of all pods, of some of the sets.
+fn compare_with_naive(
+    model: &Model,
+    base: &Scheduler<'_>,
+    at: &[(WorkloadId, NodeId)],
+    sets: &[Failure],
+) {
+    let mut fast = base.clone();
+    for failure in sets.iter().step_by(997) {
+        let stays = |node: NodeId| {
+            let host = model.world.nodes[node].host;
+            !failure.has(model.world.element(Element::Host(host)))
+        };
+        let alive: Vec<NodeId> = model
+            .world
+            .nodes
+            .ids()
+            .filter(|node| stays(*node))
+            .collect();
+        let alive = Bits::of(model.world.nodes.len(), alive);
+        fast.copy_from(base, &alive);
+        let mut naive = Scheduler::new(model);
+        naive.reset(&alive);
+        for (workload, node) in at {
+            if stays(*node) {
+                naive.put(*workload, *node);
+            } else {
+                fast.gone(*workload, *node);
+            }
+        }
+        for (workload, node) in at.iter().filter(|(_, node)| !stays(*node)) {
+            let (one, other) = (fast.place(*workload), naive.place(*workload));
+            assert_eq!(one, other, "a pod of {workload:?} that was on {node:?}");
+        }
+    }
+}
+
 /// P3, first half: every set of at most three of 64 hosts, with its pods placed anew.
 fn replaced(c: &mut Criterion) {
     let model = model(&lab(large(64, 1000)));
@@ -109,6 +147,7 @@ fn replaced(c: &mut Criterion) {
     base.place_all(&mut at);
     at.sort_by_key(|(_, node)| *node);
     let mut scheduler = base.clone();
+    compare_with_naive(&model, &base, &at, &sets);
     let mut group = c.benchmark_group("replaced");
     group.sample_size(10);
     group.throughput(Throughput::Elements(sets.len() as u64));

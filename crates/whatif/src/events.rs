@@ -2,6 +2,7 @@
 
 use model::lab::Availability;
 
+use crate::semantics::Course;
 use crate::span::Ms;
 use crate::world::{Element, Failure, NotFound, World};
 
@@ -18,8 +19,12 @@ pub struct Scenario {
     pub graceful: bool,
     /// Nodes that go are marked out-of-service at once, because somebody knows that they are off.
     pub fenced: bool,
+    /// Nodes that go are drained first.
+    pub drained: bool,
     /// What was switched off returns after that time.
     pub back: Option<Ms>,
+    /// A battery carries it for that long first; all times are from when that is empty.
+    pub carried: Ms,
     all: Failure,
 }
 
@@ -33,7 +38,9 @@ impl Scenario {
             fail: world.no_failure(),
             graceful: false,
             fenced: false,
+            drained: false,
             back: None,
+            carried: 0,
             all: world.no_failure(),
         }
     }
@@ -97,6 +104,13 @@ impl Scenario {
         self
     }
 
+    /// Its nodes are drained first.
+    #[must_use]
+    pub const fn drained(mut self) -> Self {
+        self.drained = true;
+        self
+    }
+
     /// What was switched off returns.
     #[must_use]
     pub const fn then_on(mut self, after: Ms) -> Self {
@@ -117,6 +131,17 @@ impl Scenario {
     pub fn in_order(&self) -> bool {
         self.graceful && self.fail.is_empty()
     }
+
+    /// A course, with what the scenario says of it. What fails is not drained.
+    #[must_use]
+    pub fn course(&self, course: Course) -> Course {
+        Course {
+            fenced: self.fenced,
+            ended: self.in_order(),
+            drained: self.drained && self.fail.is_empty(),
+            ..course
+        }
+    }
 }
 
 /// A question in names, so that it can be asked of several worlds.
@@ -132,6 +157,8 @@ pub struct Question {
     pub graceful: bool,
     /// Its nodes are marked out-of-service.
     pub fenced: bool,
+    /// Its nodes are drained first.
+    pub drained: bool,
     /// What was switched off returns after that time.
     pub back: Option<Ms>,
 }
@@ -152,9 +179,20 @@ impl Question {
         if let Some(minute) = self.at {
             scenario = scenario.at(world, minute);
         }
+        let carried = self.off.iter().chain(&self.fail);
+        scenario.carried = carried
+            .filter_map(|names| world.carried(names))
+            .min()
+            .unwrap_or(0);
         scenario.graceful = self.graceful;
         scenario.fenced = self.fenced;
-        scenario.back = self.back;
+        scenario.drained = self.drained;
+        // Power that is back before the battery is empty was never gone.
+        if self.back.is_some_and(|back| back <= scenario.carried) && scenario.carried > 0 {
+            scenario.off.clear();
+            scenario.fail.clear();
+        }
+        scenario.back = self.back.map(|back| back.saturating_sub(scenario.carried));
         Ok(scenario)
     }
 }

@@ -50,6 +50,10 @@ ids! {
     WorkloadId
     /// Something that can fail by itself.
     ElementId
+    /// A backup.
+    BackupId
+    /// A label of nodes whose values tell places apart.
+    TopologyId
 }
 
 /// An array whose positions are of one kind.

@@ -14,7 +14,7 @@ use crate::bits::Bits;
 use crate::ids::{ClusterId, ElementId, HostId, Id as _, NodeId, Table, WorkloadId};
 use crate::place::room::{Room, rooms};
 use crate::rules;
-use crate::world::{BalancerKind, Element, Endpoint, World};
+use crate::world::{BalancerKind, Element, Endpoint, Workload, World};
 
 /// A world, and what follows from it for every question.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct Course {
     pub fenced: bool,
     /// Pods on nodes that go ended in order.
     pub ended: bool,
+    /// Nodes that go were drained before.
+    pub drained: bool,
 }
 
 impl Course {
@@ -54,6 +56,7 @@ impl Course {
         benefit: false,
         fenced: false,
         ended: false,
+        drained: false,
     };
     /// What would be certain if all that is unknown were good.
     pub const UNLESS_UNKNOWN: Self = Self {
@@ -66,6 +69,16 @@ impl Course {
         benefit: true,
         ..Self::SURE
     };
+}
+
+impl Course {
+    /// Whether pods of a workload ended before their machines went (rules 0 and 5).
+    #[must_use]
+    pub fn ends(&self, world: &World, workload: &Workload) -> bool {
+        let time = world.clusters[workload.cluster].shutdown > 0;
+        let lets_go = rules::budgets::drain_may_take(workload.replicas, workload.must_stay, 0) > 0;
+        self.ended && time || self.drained && lets_go
+    }
 }
 
 /// Something to compute with: truth values, or gates of a circuit.
@@ -132,7 +145,13 @@ pub struct State<B> {
     /// Pools that serve.
     pub pools: Vec<B>,
     /// Workloads of which a pod is left where it was, whatever it stands on.
+    pub kept: Vec<B>,
+    /// The same, and no more important one drives it out.
     pub pods: Vec<B>,
+    /// Workloads that find room without driving others out, or need not look for it.
+    pub calm: Vec<B>,
+    /// Workloads that run again elsewhere if others drive them out.
+    pub again: Vec<B>,
     /// The same, and what it stands on is there.
     pub left: Vec<B>,
     /// Workloads that run somewhere, by themselves.
@@ -161,7 +180,10 @@ impl<B> Default for State<B> {
             balanced: Vec::new(),
             storages: Vec::new(),
             pools: Vec::new(),
+            kept: Vec::new(),
             pods: Vec::new(),
+            calm: Vec::new(),
+            again: Vec::new(),
             left: Vec::new(),
             own: Vec::new(),
             served: Vec::new(),

@@ -1,6 +1,7 @@
 //! Answers with times: what happens to each thing, when, and by which rule.
 
 mod after;
+mod causes;
 mod comeback;
 mod course;
 mod entries;
@@ -16,6 +17,7 @@ pub use entries::{Entry, What};
 pub use fate::{Away, Cause, Fate, Thing, Verdict};
 pub use placement::{Placement, placement};
 pub use report::{Counted, Line, Moment, Report};
+pub use words::NOT_READY;
 
 /// The name of a thing.
 #[must_use]

@@ -5,22 +5,33 @@ mod around;
 mod balancers;
 mod clusters;
 mod elements;
+mod live;
 mod manifests;
 mod names;
+mod pods;
+mod reach;
+mod relations;
+mod running;
+pub mod selectors;
 mod storages;
 mod workloads;
 
 use std::collections::BTreeMap;
 
-use model::lab::{Apart, Availability, Lab};
+use model::lab::{Availability, Lab};
 use serde_json::Value;
 
+pub use live::{Live, Now};
 pub use names::NotFound;
+pub use running::{
+    Attach, Controller, HostPort, Origin, Protocol, Relations, Spread, Toward, VolumeUse, Way,
+    Workload,
+};
 
 use crate::bits::Bits;
 use crate::ids::{
-    ClusterId, DiskId, ElementId, HostId, LinkId, NodeId, PoolId, SiteId, StorageId, Table,
-    WorkloadId,
+    BackupId, ClusterId, DiskId, ElementId, HostId, LinkId, NodeId, PoolId, SiteId, StorageId,
+    Table, TopologyId, WorkloadId,
 };
 use crate::span::{Ms, Span};
 
@@ -55,8 +66,12 @@ pub struct World {
     pub storages: Table<StorageId, Storage>,
     /// Their pools.
     pub pools: Table<PoolId, Pool>,
+    /// Its backups.
+    pub backups: Table<BackupId, Backup>,
     /// What runs in pods.
     pub workloads: Table<WorkloadId, Workload>,
+    /// Labels of nodes that pods tell places apart by.
+    pub topologies: Table<TopologyId, Topology>,
     /// What can fail by itself, in the order of the kinds of [`Element`].
     pub elements: Table<ElementId, Element>,
     /// What was assumed where the lab file is silent, each once.
@@ -153,6 +168,8 @@ pub struct Cluster {
     pub finds_by_itself: bool,
     /// How long a node may be silent before it counts as gone (rule 1).
     pub grace: Ms,
+    /// How long after that its taint comes (rule 3).
+    pub taint: Span,
     /// What kubelet keeps for stopping its pods when its machine is shut down (rule 0).
     pub shutdown: Ms,
     /// Its nodes by zone (rule 4).
@@ -223,6 +240,21 @@ pub struct Node {
     pub zone: usize,
     /// The networks that it has an address in.
     pub links: Vec<LinkId>,
+    /// Its labels, with those that kubelet sets.
+    pub labels: selectors::Labels,
+}
+
+/// Places of nodes by the value of a label.
+#[derive(Debug, Clone, Default)]
+pub struct Topology {
+    /// The label.
+    pub key: String,
+    /// Each node's place; `None`: it does not have the label.
+    pub of: Vec<Option<usize>>,
+    /// The nodes of each place.
+    pub domains: Vec<Bits<NodeId>>,
+    /// The nodes that have the label.
+    pub labelled: Bits<NodeId>,
 }
 
 /// Processor and memory: asked for, or there.
@@ -266,6 +298,8 @@ pub enum StorageKind {
     },
     /// The nodes' own disks.
     Local,
+    /// A folder of the machine that all nodes are containers of: there as long as any of them is.
+    Folder,
     /// An object store outside of the lab, and the uplinks to it.
     Object(Vec<LinkId>),
     /// Something that the model knows nothing of.
@@ -281,6 +315,17 @@ pub struct Ceph {
     pub count: usize,
     /// It runs in pods on nodes.
     pub in_cluster: bool,
+}
+
+/// A backup.
+#[derive(Debug, Clone)]
+pub struct Backup {
+    /// Its name.
+    pub name: String,
+    /// The storage of the lab that it is written to.
+    pub storage: Option<StorageId>,
+    /// The uplinks to where it is written to outside of the lab; one of them is enough.
+    pub uplinks: Vec<LinkId>,
 }
 
 /// A pool of Ceph, or the whole of another storage.
@@ -310,115 +355,6 @@ pub struct Domain {
     pub disks: Vec<DiskId>,
 }
 
-/// Who looks after pods (rule 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Controller {
-    /// A `ReplicaSet`: a pod that is being deleted is replaced at once.
-    Deployment,
-    /// A `StatefulSet`: a pod is replaced when it is gone for certain.
-    StatefulSet,
-    /// A `DaemonSet`: one on every node, none moves.
-    DaemonSet,
-}
-
-/// Something that runs in pods.
-#[derive(Debug, Clone)]
-pub struct Workload {
-    /// Its name.
-    pub name: String,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// Its cluster.
-    pub cluster: ClusterId,
-    /// Who looks after its pods.
-    pub controller: Controller,
-    /// How many pods.
-    pub replicas: usize,
-    /// What each asks for.
-    pub asks: Ask,
-    /// Who is in front when room is short.
-    pub priority: i32,
-    /// Nodes that it may run on, room aside.
-    pub nodes: Bits<NodeId>,
-    /// Where its pods are, one each, as far as known.
-    pub at: Vec<NodeId>,
-    /// What two of its pods never share.
-    pub apart: Option<Apart>,
-    /// Ports of the node that it takes.
-    pub ports: Vec<u16>,
-    /// Its volumes.
-    pub volumes: Vec<VolumeUse>,
-    /// All that it does not work without, itself included.
-    pub needs: Bits<WorkloadId>,
-    /// It finds what it needs by name.
-    pub needs_dns: bool,
-    /// Ways to the internet that it does not work without.
-    pub uplinks: Vec<LinkId>,
-    /// How long it tolerates a node that is not reachable (rule 3).
-    pub patience: Ms,
-    /// It keeps nothing in its pods, or may run several times.
-    pub several: bool,
-    /// How it is reached from outside of the cluster.
-    pub way: Option<Way>,
-    /// It leads others in by their names.
-    pub ingress: bool,
-    /// It joins networks of clients.
-    pub vpn: bool,
-    /// What is not known of it.
-    pub unknown: Vec<String>,
-}
-
-/// Where a workload comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
-    /// The section `apps`.
-    App,
-    /// The section `components`.
-    Component,
-    /// The distribution.
-    System,
-}
-
-/// A volume in use.
-#[derive(Debug, Clone)]
-pub struct VolumeUse {
-    /// Its name.
-    pub name: String,
-    /// Where it lies.
-    pub pool: PoolId,
-    /// How it comes to a node.
-    pub attach: Attach,
-    /// A backup keeps it, with how old that may be at most.
-    pub backup: Option<(String, Ms)>,
-}
-
-/// How a volume comes to a node (rule 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Attach {
-    /// Any node at any time.
-    Anywhere,
-    /// One node at a time: the old one must let go first.
-    OneNode,
-    /// It lies on a node.
-    Pinned,
-}
-
-/// How a workload is reached from outside of its cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
-    /// At an address of the network; pods see the client's own address.
-    Balanced {
-        /// Only a node with a pod answers.
-        keep_source: bool,
-    },
-    /// By name through another workload.
-    Through(WorkloadId),
-    /// A forwarder on the machine that Steading runs on.
-    Forward,
-    /// Nobody knows.
-    Unknown(String),
-}
-
 /// A set of elements: what fails.
 pub type Failure = Bits<ElementId>;
 
@@ -434,6 +370,7 @@ impl World {
         world.add_around(input.lab, &mut index);
         world.add_clusters(input.lab, &mut index);
         world.add_storages(input.lab, &mut index);
+        world.add_backups(input.lab, &index);
         world.add_workloads(input, &mut index);
         world.add_balancers(input.lab, &index);
         world.number_elements();

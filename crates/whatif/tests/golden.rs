@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
-use whatif::events::Scenario;
+use whatif::events::Question;
 use whatif::rules::RULES;
 use whatif::semantics::Model;
 use whatif::timeline::{Asker, Line, Report};
@@ -36,6 +36,8 @@ struct Case {
     graceful: bool,
     #[serde(default)]
     fenced: bool,
+    #[serde(default)]
+    drained: bool,
     #[serde(default)]
     at: Option<u16>,
     /// Switched on again after so many seconds.
@@ -121,19 +123,16 @@ fn report(case: &Case, lab: &Value) -> Report {
         manifests: &case.manifests,
     }));
     let world = &model.world;
-    let mut scenario = Scenario::new(world);
-    for name in &case.off {
-        scenario = scenario.off(world, name).unwrap();
-    }
-    for name in &case.fail {
-        scenario = scenario.fail(world, name).unwrap();
-    }
-    if let Some(minute) = case.at {
-        scenario = scenario.at(world, minute);
-    }
-    scenario.graceful = case.graceful;
-    scenario.fenced = case.fenced;
-    scenario.back = case.back.map(|seconds| seconds * 1000);
+    let question = Question {
+        off: case.off.clone(),
+        fail: case.fail.clone(),
+        at: case.at,
+        graceful: case.graceful,
+        fenced: case.fenced,
+        drained: case.drained,
+        back: case.back.map(|seconds| seconds * 1000),
+    };
+    let scenario = question.of(world).unwrap();
     Report::of(&mut Asker::new(&model), &scenario)
 }
 

@@ -146,3 +146,43 @@ fn a_control_plane_is_moved_to_a_host_that_stays() {
     let (report, _) = ask("volatile-talos/lab.yaml", &question);
     assert_eq!(report.thing("api").unwrap().verdict.word(), "stays");
 }
+
+/// The lab of the golden cases, with fields that are different.
+fn house(with: &[(&str, serde_json::Value)]) -> Lab {
+    let text = include_str!("labs/house.yaml");
+    let mut lab: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+    for (pointer, value) in with {
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        lab.pointer_mut(parent).unwrap()[field] = value.clone();
+    }
+    serde_json::from_value(lab).unwrap()
+}
+
+#[test]
+fn a_toleration_helps_where_only_a_tainted_desktop_is_left() {
+    let tainted = serde_json::json!([{ "key": "volatile", "effect": "NoSchedule" }]);
+    let only = serde_json::json!({ "nodes": ["w1", "w4"] });
+    let lab = house(&[
+        ("/nodes/w4/taints", tainted),
+        ("/apps/notes/placement", only),
+    ]);
+    let manifests = std::collections::BTreeMap::new();
+    let input = Input {
+        lab: &lab,
+        manifests: &manifests,
+    };
+    let question = Question {
+        off: vec!["nuc1".to_owned()],
+        ..Question::default()
+    };
+    let all = suggestions(input, &question, Some(&["notes".to_owned()]));
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(
+        all[0].write,
+        [(
+            "apps.notes.placement.volatile".to_owned(),
+            "true".to_owned()
+        )]
+    );
+    assert_eq!(all[0].becomes.word(), "moves");
+}

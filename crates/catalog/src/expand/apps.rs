@@ -3,15 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::diagnostic::FieldPath;
-use model::lab::{App, AppSource, Expose};
+use model::lab::{App, AppSource, Expose, Settings};
 use model::name::Name;
 use model::resource::{Address, ForwardTarget, Forwarder, Kind, Objects, Spec};
+use serde_json::{Value, json};
 
 use super::Expansion;
-use super::components::objects_needs;
+use super::components::{objects_needs, storage_components};
+use super::volumes::each_its_own;
 use super::within::Within;
-use crate::component::{ComponentKind, components};
+use super::{placement, volumes};
+use crate::component::{Component, ComponentKind, components};
 use crate::{derive, manifests};
+
+/// The setting that says who looks after an app's pods.
+const CONTROLLER: &str = "controller";
 
 impl Expansion<'_> {
     pub(super) fn apps(&mut self, clusters: &BTreeMap<&Name, Within<'_>>) {
@@ -38,19 +44,29 @@ impl Expansion<'_> {
                 };
                 needs = objects_needs(within, entry);
                 let path = path.field("settings");
-                let objects =
-                    self.rendered(entry, (name, &namespace), within, &app.settings, &path);
+                let settings = settings(app, entry);
+                let mut objects =
+                    self.rendered(entry, (name, &namespace), within, &settings, &path);
+                placement::carry_out(self.lab, within.name, app, &mut objects);
+                let whose = (within.name, name, &namespace);
+                volumes::give(self.lab, whose, app, &mut objects);
                 (format!("{} {}", entry.name, entry.version), objects)
             }
             Some(AppSource::Manifests(folder)) => {
                 let path = path.field("manifests");
-                let objects = manifests::from_folder(folder, self.files, &path, &mut self.findings);
+                let mut objects =
+                    manifests::from_folder(folder, self.files, &path, &mut self.findings);
+                placement::carry_out(self.lab, within.name, app, &mut objects);
                 (folder.to_owned(), objects)
             }
             // Others tell of it: `check` where there is no source, `beyond_reach` of charts.
             Some(AppSource::Chart(_)) | None => return,
         };
         needs.extend(app_needs(within));
+        if !app.volumes.is_empty() {
+            let brought = storage_components(self.lab);
+            needs.extend(brought.filter_map(|entry| within.component_address(entry)));
+        }
         let address = Address::new(Kind::App, name.clone());
         let spec = Objects {
             cluster: within.name.clone(),
@@ -119,11 +135,29 @@ impl Expansion<'_> {
     }
 }
 
+/// The settings of an app from the catalog. Who looks after its pods follows from its volumes, where
+/// the entry leaves that open and the lab file does not say.
+fn settings(app: &App, entry: &Component) -> Settings {
+    let mut settings = app.settings.clone();
+    if entry.settings.contains_key(CONTROLLER) && !settings.contains_key(CONTROLLER) {
+        let told = settings.get("replicas").and_then(Value::as_u64);
+        let replicas = app.replicas.map(u64::from).or(told).unwrap_or(1);
+        if each_its_own(app, usize::try_from(replicas).unwrap_or(usize::MAX)) {
+            settings.insert(CONTROLLER.to_owned(), json!("StatefulSet"));
+        }
+    }
+    settings
+}
+
 /// What every app needs: the API, all nodes, the pod network and names.
 fn app_needs(within: &Within<'_>) -> impl Iterator<Item = Address> {
     let components = ["flannel", "coredns"]
         .into_iter()
-        .filter_map(|name| Some(Address::new(Kind::Component, name.parse().ok()?)));
+        .filter_map(|entry| within.component_address(entry));
     let members = within.members.iter().cloned();
     members.chain(components).chain(within.api.clone())
 }
+
+#[cfg(test)]
+#[path = "apps_tests.rs"]
+mod tests;

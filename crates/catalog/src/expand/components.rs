@@ -1,20 +1,24 @@
 //! Components of a cluster: what every cluster has, its pod network, and what the lab declares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::diagnostic::FieldPath;
-use model::lab::{Cni, Settings};
+use model::lab::{Cni, Lab, Settings, Storage};
 use model::name::Name;
-use model::resource::{Address, Kind, Objects, Spec};
+use model::resource::{Address, Kind, Objects, SHARED_FOLDER, Spec};
 use serde_json::{Value, json};
 
 use super::Expansion;
-use super::within::Within;
+use super::within::{Within, declared};
 use crate::component::{Component, ComponentKind, components};
-use crate::{derive, manifests, settings};
+use crate::{derive, manifests, settings, storage};
 
 /// Components that every cluster has.
 const ALWAYS: [&str; 2] = ["coredns", "netcheck"];
+/// What brings storage of kind `folder`.
+const FOLDERS: &str = "folders";
+/// What brings storage of kind `local`.
+const LOCAL_VOLUMES: &str = "local-volumes";
 
 impl Expansion<'_> {
     pub(super) fn cluster_components(&mut self, within: &Within<'_>) {
@@ -23,41 +27,46 @@ impl Expansion<'_> {
         };
         let mut own = Settings::new();
         own.insert("backend".to_owned(), json!(flannel.backend));
-        self.component(
-            within,
-            ("flannel", "flannel"),
-            &own,
-            &FieldPath(format!("clusters.{}.cni", within.name)),
-        );
-        let declared: BTreeMap<&str, &model::lab::Component> = self
-            .lab
-            .components
-            .iter()
-            .filter(|(_, component)| component.enabled)
-            .map(|(name, component)| (name.as_str(), component))
-            .collect();
-        let names: BTreeSet<&str> = ALWAYS.into_iter().chain(declared.keys().copied()).collect();
-        for component in names {
-            let path = FieldPath(format!("components.{component}"));
-            let given = declared.get(component).copied();
-            let entry = given.and_then(|one| one.catalog.as_ref());
-            let entry = entry.map_or(component, Name::as_str);
-            let settings = given.map_or_else(Settings::new, |one| one.settings.clone());
-            self.component(within, (component, entry), &settings, &path);
+        let path = FieldPath(format!("clusters.{}.cni", within.name));
+        self.of_every_cluster(within, "flannel", &own, &path);
+        let lab = self.lab;
+        for (name, entry) in declared(lab, within.name) {
+            let path = FieldPath(format!("components.{name}"));
+            let settings = lab.components.get(name).map(|given| &given.settings);
+            let settings = settings.cloned().unwrap_or_default();
+            self.component(within, (name.clone(), entry.as_str()), &settings, &path);
+        }
+        let brought = ALWAYS.into_iter().chain(storage_components(lab));
+        for entry in brought.filter(|entry| !within.declares(entry)) {
+            let path = FieldPath(format!("components.{entry}"));
+            self.of_every_cluster(within, entry, &Settings::new(), &path);
+        }
+    }
+
+    /// A component that the cluster has without being told.
+    fn of_every_cluster(
+        &mut self,
+        within: &Within<'_>,
+        entry: &str,
+        settings: &Settings,
+        path: &FieldPath,
+    ) {
+        if let Some(name) = within.component(entry) {
+            self.component(within, (name, entry), settings, path);
         }
     }
 
     fn component(
         &mut self,
         within: &Within<'_>,
-        (name, entry): (&str, &str),
+        (name, entry): (Name, &str),
         given: &Settings,
         path: &FieldPath,
     ) {
         let entry = components()
             .get(entry)
             .filter(|e| e.kind == ComponentKind::Component);
-        let (Some(entry), Ok(name)) = (entry, name.parse::<Name>()) else {
+        let Some(entry) = entry else {
             let known: Vec<&str> = components()
                 .values()
                 .filter(|entry| entry.kind == ComponentKind::Component)
@@ -90,6 +99,18 @@ impl Expansion<'_> {
         );
     }
 
+    /// The classes of volumes that a component brings.
+    fn classes(&self, entry: &str) -> Vec<Value> {
+        storage::classes(self.lab)
+            .filter(|class| match class.declared {
+                Storage::Folder(_) => entry == FOLDERS,
+                Storage::Local(_) => entry == LOCAL_VOLUMES,
+                _ => false,
+            })
+            .map(|class| class.told(self.lab))
+            .collect()
+    }
+
     pub(super) fn rendered(
         &mut self,
         entry: &Component,
@@ -108,6 +129,8 @@ impl Expansion<'_> {
             "version": entry.version,
             "settings": settings,
             "pod_mtu": within.pod_mtu,
+            "classes": self.classes(&entry.name),
+            "shared_folder": SHARED_FOLDER,
             "cluster": {
                 "name": within.name,
                 "pods": cluster.pods.first(),
@@ -132,14 +155,24 @@ impl Expansion<'_> {
     }
 }
 
+/// The components that bring the lab's storage.
+pub(super) fn storage_components(lab: &Lab) -> impl Iterator<Item = &'static str> {
+    let local = |one: &Storage| matches!(one, Storage::Local(_)) && !one.classes().is_empty();
+    [
+        storage::shares_folder(lab).then_some(FOLDERS),
+        lab.storage.values().any(local).then_some(LOCAL_VOLUMES),
+    ]
+    .into_iter()
+    .flatten()
+}
+
 /// What objects of a cluster need: the API through its forward, and what the entry names.
 pub(super) fn objects_needs(within: &Within<'_>, entry: &Component) -> BTreeSet<Address> {
     let first = within.first();
     let first = first.map(|(name, _)| Address::new(Kind::Member, name.clone()));
     let named = entry.needs.iter().filter_map(|need| {
         // `cni` stands for the cluster's pod network.
-        let name = if need == "cni" { "flannel" } else { need };
-        Some(Address::new(Kind::Component, name.parse().ok()?))
+        within.component_address(if need == "cni" { "flannel" } else { need })
     });
     first
         .into_iter()

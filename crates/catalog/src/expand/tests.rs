@@ -156,3 +156,55 @@ fn control_planes_share_an_address_and_join_one_after_the_other() {
             .all(|one| one.planes.is_empty() && one.shared.is_none())
     );
 }
+
+/// Two clusters have the same components, which must not be taken for one another.
+#[test]
+fn every_cluster_has_its_own_components() {
+    let text = include_str!("../../../../labs/quickstart/lab.yaml");
+    let text = text
+        .replace(
+            "\nnodes:\n",
+            "  spare:\n    distribution: { kubeadm: { kubernetes: 1.36.3 } }\n    pods: 10.245.0.0/16\n    services: 10.97.0.0/16\n    cni: { flannel: {} }\n\nnodes:\n",
+        )
+        .replace("worker-2:        { cluster: main, role: worker", "worker-2:        { cluster: spare, role: control-plane")
+        .replace("podinfo: { catalog: podinfo,", "podinfo: { catalog: podinfo, cluster: spare,")
+        + "components: { names: { catalog: coredns, cluster: spare } }\n";
+    let resources = expand(&lab(&text), &BTreeMap::new()).unwrap();
+    let components: Vec<String> = resources
+        .iter()
+        .filter_map(|one| match &one.spec {
+            Spec::Objects(objects) => Some(format!("{} in {}", one.address, objects.cluster)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        components,
+        [
+            "component/main-coredns in main",
+            "component/main-flannel in main",
+            "component/main-netcheck in main",
+            "component/names in spare",
+            "component/spare-flannel in spare",
+            "component/spare-netcheck in spare",
+            "app/podinfo in spare",
+        ]
+    );
+    let needs = |address: &str| {
+        let one = resources
+            .iter()
+            .find(|one| one.address.to_string() == address);
+        let needs = one.unwrap().needs.iter().map(ToString::to_string);
+        needs.collect::<Vec<_>>().join(" ")
+    };
+    let app = needs("app/podinfo");
+    assert!(
+        app.contains("component/names") && app.contains("component/spare-flannel"),
+        "{app}"
+    );
+    assert!(!app.contains("main"), "{app}");
+    let checked = needs("connectivity/main");
+    assert!(
+        checked.contains("main-netcheck") && !checked.contains("spare"),
+        "{checked}"
+    );
+}

@@ -1,7 +1,7 @@
 //! S040: Every volume is in a backup or says why not, and backups do not collide.
 
 use model::diagnostic::Severity;
-use model::lab::{AppSource, TimeOfDay};
+use model::lab::{AppSource, Target, TimeOfDay};
 use serde_json::Value;
 
 use crate::finding::Findings;
@@ -39,7 +39,8 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     }
     claims(lab, &backed, findings);
     for (name, backup) in &lab.backups {
-        if backup.restore_test.is_none() {
+        // What is kept here is only ever restored into its own cluster.
+        if backup.restore_test.is_none() && backup.to != Target::Here {
             findings.add(
                 format!("nobody tries to restore {name}"),
                 &[(format!("backups.{name}"), "")],

@@ -8,7 +8,7 @@ use crate::{Rule, Subject};
 pub(super) const RULE: Rule = Rule {
     code: "S102",
     title: "What is referred to exists.",
-    text: "A name that refers to a cluster, host or site must be declared. Where the lab has several clusters, an app must say which one it runs in.",
+    text: "A name that refers to a cluster, host or site must be declared. Where the lab has several clusters, an app and a component must say which one they run in.",
     sees: "All that it needs stands in the lab file.",
     severity: Severity::Error,
     check,
@@ -60,21 +60,24 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             refer("site", site, &sites, format!("networks.{name}.site"));
         }
     }
-    for (name, app) in &lab.apps {
-        if let Some(cluster) = &app.cluster {
-            refer(
-                "cluster",
-                cluster,
-                &clusters,
-                format!("apps.{name}.cluster"),
-            );
+    let apps = lab
+        .apps
+        .iter()
+        .map(|(name, app)| ("apps", name, &app.cluster));
+    let components = lab.components.iter();
+    let components = components.map(|(name, one)| ("components", name, &one.cluster));
+    let placed: Vec<_> = apps.chain(components).collect();
+    for (section, name, cluster) in &placed {
+        let field = format!("{section}.{name}");
+        if let Some(cluster) = cluster {
+            refer("cluster", cluster, &clusters, format!("{field}.cluster"));
         }
     }
-    for (name, _) in lab.apps.iter().filter(|(_, app)| app.cluster.is_none()) {
-        if clusters.len() != 1 && !findings.lacks_part_of("clusters") {
+    for (section, name, cluster) in placed {
+        if cluster.is_none() && clusters.len() != 1 && !findings.lacks_part_of("clusters") {
             findings.add(
                 format!("which cluster does {name} run in?"),
-                &[(format!("apps.{name}"), "")],
+                &[(format!("{section}.{name}"), "")],
                 format!("add cluster: and one of: {}", some(&clusters)),
             );
         }

@@ -115,17 +115,19 @@ pub(crate) fn count(findings: &[Diagnostic]) -> String {
             .filter(|finding| finding.severity == severity)
             .count()
     };
-    match (
-        of(Severity::Error),
-        of(Severity::Warning),
-        of(Severity::Note),
-    ) {
-        (0, 0, 0) => "Nothing is wrong with it.".to_owned(),
-        (0, warnings, notes) => {
-            format!("It can be brought up; {warnings} warnings, {notes} notes.")
-        }
-        (errors, warnings, notes) => {
-            format!("The lab is refused: {errors} errors, {warnings} warnings, {notes} notes.")
-        }
+    let [errors, warnings, notes] = [
+        (of(Severity::Error), "error"),
+        (of(Severity::Warning), "warning"),
+        (of(Severity::Note), "note"),
+    ];
+    let counted = [errors, warnings, notes].map(|(count, what)| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    });
+    let [_, less @ ..] = &counted;
+    match (errors.0, warnings.0 + notes.0) {
+        (0, 0) => "Nothing is wrong with it.".to_owned(),
+        (0, _) => format!("It can be brought up; {}.", less.join(", ")),
+        (..) => format!("The lab is refused: {}.", counted.join(", ")),
     }
 }

@@ -1,12 +1,16 @@
 //! `steading plan`, and the showing of plans.
 
+use std::collections::BTreeMap;
+
 use driver::Cancel;
 use drivers::image::recipe::Recipe;
 use model::plan::{Action, Plan, Step};
-use model::resource::{Kind, Spec};
+use model::resource::{Address, Kind, Spec};
+use serde::Serialize;
+use whatif::steps::Reviewed;
 
 use crate::args::{Format, PlanArgs};
-use crate::commands::check;
+use crate::commands::{check, review};
 use crate::exit::Exit;
 use crate::output::plan::{StepNotes, plan_text};
 use crate::output::replica;
@@ -22,11 +26,14 @@ pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> 
     let cancel = Cancel::default();
     let engine = session.engine(&cancel);
     let inventory = engine.observe(session.resources())?;
-    let plan = engine.plan(session.store.generation()?, session.resources(), &inventory);
+    let generation = session.store.generation()?;
+    let forced = arguments.force.iter().cloned().collect();
+    let reviewed = review::planned(&session, &engine, generation, &inventory, &forced);
     match format {
-        Format::Json => answer_json(&plan)?,
-        Format::Text => answer(&shown(&session, &plan, Style::for_stdout())),
+        Format::Json => answer_json(&Told::of(&reviewed))?,
+        Format::Text => answer(&shown(&session, &reviewed, Style::for_stdout())),
     }
+    let plan = reviewed.plan;
     if let Some(file) = &arguments.out {
         // A lab that has never been up has no id yet; the plan carries it, so it must stay.
         session.lock.save().map_err(driver::DriverError::from)?;
@@ -46,9 +53,32 @@ pub(crate) fn run(arguments: &PlanArgs, format: Format) -> anyhow::Result<Exit> 
     })
 }
 
+/// A plan as programs get it: as it is saved, and beside it what its steps mean for what runs.
+#[derive(Serialize)]
+pub(crate) struct Told<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    consequences: &'a BTreeMap<Address, Vec<String>>,
+}
+
+impl<'a> Told<'a> {
+    pub(crate) const fn of(reviewed: &'a Reviewed) -> Self {
+        Self {
+            plan: &reviewed.plan,
+            consequences: &reviewed.consequences,
+        }
+    }
+}
+
 /// A plan as text, with what this machine knows about its steps; of a replica, what is other in it.
-pub(crate) fn shown(session: &Session, plan: &Plan, style: Style) -> String {
-    let mut text = plan_text(plan, &Known(session), style);
+pub(crate) fn shown(session: &Session, reviewed: &Reviewed, style: Style) -> String {
+    let plan = &reviewed.plan;
+    let known = Known {
+        session,
+        consequences: &reviewed.consequences,
+    };
+    let mut text = plan_text(plan, &known, style);
     for one in session.container.troubles(&session.scope) {
         let trouble = &one.trouble;
         let what = format!("{trouble}: {}", trouble.does());
@@ -71,7 +101,10 @@ fn creates(plan: &Plan) -> bool {
     members.any(|step| step.action == Action::Create)
 }
 
-struct Known<'a>(&'a Session);
+struct Known<'a> {
+    session: &'a Session,
+    consequences: &'a BTreeMap<Address, Vec<String>>,
+}
 
 impl StepNotes for Known<'_> {
     fn remark(&self, step: &Step) -> String {
@@ -98,7 +131,13 @@ impl StepNotes for Known<'_> {
     }
 
     fn usually(&self, step: &Step) -> Option<u64> {
-        let past = self.0.store.past();
+        let past = self.session.store.past();
         Some(past.usual(&step.address, step.action)?.as_secs())
+    }
+
+    fn consequences(&self, step: &Step) -> &[String] {
+        self.consequences
+            .get(&step.address)
+            .map_or(&[], Vec::as_slice)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use driver::{Cancel, Progress, StepContext};
+use driver::{Cancel, StepContext};
 use drivers::container::How;
 use jiff::Timestamp;
 use model::name::Name;
@@ -13,7 +13,7 @@ use store::StoreError;
 use crate::args::{ChangeArgs, Format, LabArg, OfReplica, OffArgs, OnArgs, RungArg, Sources};
 use crate::commands::{check, up};
 use crate::exit::Exit;
-use crate::output::{answer_json, tell};
+use crate::output::{Told, answer_json, tell};
 use crate::session::Session;
 use crate::signals;
 
@@ -33,15 +33,6 @@ struct Changed {
     /// What, as the command line names it.
     what: String,
     in_force: bool,
-}
-
-/// Tells at the terminal what it waits for.
-struct Told;
-
-impl Progress for Told {
-    fn doing(&self, what: &str) {
-        tell(what);
-    }
 }
 
 /// What a person names.
@@ -232,6 +223,7 @@ fn start(session: Session, arguments: &OnArgs, format: Format, what: &str) -> an
     let change = ChangeArgs {
         rung: arguments.of.rung(),
         sources: Sources { artifacts: None },
+        force: Vec::new(),
         yes: true,
     };
     match up::start(session, &change, format, &cancel) {

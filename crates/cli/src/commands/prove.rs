@@ -1,21 +1,21 @@
 //! `steading prove`.
 
-use std::path::Path;
-
+use pictures::{Drawn, prove_page};
 use whatif::prove::{Kept, Proof, Proven, Stay, prove};
 use whatif::semantics::Model;
 use whatif::world::{Input, World};
 
+use super::graph::written;
 use super::whatif::{helps, readable};
-use crate::args::Format;
+use crate::args::{Format, ProveArgs};
 use crate::exit::Exit;
 use crate::output::paragraph::wrapped;
 use crate::output::style::Style;
 use crate::output::{answer, answer_json, tell};
 use crate::session::Readable;
 
-pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
-    let Some(Readable { lab, manifests }) = readable(lab)? else {
+pub(crate) fn run(arguments: &ProveArgs, format: Format) -> anyhow::Result<Exit> {
+    let Some(Readable { lab, manifests }) = readable(&arguments.lab.lab)? else {
         return Ok(Exit::Refused);
     };
     if lab.promises.is_empty() {
@@ -26,7 +26,11 @@ pub(crate) fn run(lab: &Path, format: Format) -> anyhow::Result<Exit> {
         lab: &lab,
         manifests: &manifests,
     };
-    let proof = prove(&Model::new(World::of(input)), input);
+    let model = Model::new(World::of(input));
+    let proof = prove(&model, input);
+    if let Some(file) = &arguments.html {
+        written(file, &prove_page(&Drawn::new(&lab, &model), &proof))?;
+    }
     match format {
         Format::Json => answer_json(&proof)?,
         Format::Text => answer(&text(&proof, Style::for_stdout())),

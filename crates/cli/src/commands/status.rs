@@ -13,7 +13,7 @@ use model::lab::Availability;
 use model::name::Name;
 
 use crate::args::{Format, StatusArgs};
-use crate::commands::check;
+use crate::commands::{check, snapshot};
 use crate::exit::Exit;
 use crate::output::status::{LabStatus, OffHost, TroubleShown, text};
 use crate::output::style::Style;
@@ -29,6 +29,8 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
     let engine = session.engine(&cancel);
     let inventory = engine.observe(session.resources())?;
     let plan = engine.plan(session.store.generation()?, session.resources(), &inventory);
+    let mut notes = plan.notes.clone();
+    notes.extend(snapshot::overdue(&session, jiff::Timestamp::now())?);
     let clusters = session
         .lab
         .clusters
@@ -42,11 +44,11 @@ pub(crate) fn run(arguments: &StatusArgs, format: Format) -> anyhow::Result<Exit
         off: hosts_off(&session, &inventory),
         troubles: troubles(&session),
         lab: session.lab.lab.clone(),
-        well: plan.is_empty() && plan.notes.is_empty(),
+        well: plan.is_empty() && notes.is_empty(),
         clusters,
         inventory,
         due: plan.steps,
-        notes: plan.notes,
+        notes,
         interrupted: session.store.past().interrupted().to_vec(),
     };
     match format {

@@ -20,6 +20,7 @@ use model::plan::{Impact, Plan, Step};
 use store::StoreError;
 
 use crate::args::HealArgs;
+use crate::commands::{restore, review, snapshot};
 use crate::exit::Exit;
 use crate::output::{answer, tell};
 use crate::session::{self, Checked, Session};
@@ -31,7 +32,11 @@ use restraint::Restraint;
 const GLANCE: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(arguments: &HealArgs) -> anyhow::Result<Exit> {
-    let cancel = signals::listen()?;
+    rounds(arguments, &*signals::listen()?)
+}
+
+/// Round after round, until it is asked to end.
+pub(crate) fn rounds(arguments: &HealArgs, cancel: &Cancel) -> anyhow::Result<Exit> {
     let metrics = Metrics::default();
     if let Some(address) = arguments.metrics {
         let bound = metrics.serve(address)?;
@@ -50,7 +55,7 @@ pub(crate) fn run(arguments: &HealArgs) -> anyhow::Result<Exit> {
     ));
     while !cancel.requested() {
         let began = Instant::now();
-        if let Err(error) = watch.round(&cancel) {
+        if let Err(error) = watch.round(cancel) {
             let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
             watch.metrics.failed_round();
             watch.say(None, &causes.join(": "));
@@ -139,9 +144,18 @@ impl Watch<'_> {
         let off = session.container.switched_off(&session.scope);
         let round = Cancel::default();
         let engine = session.engine(&round);
+        for wanted in restore::begun(&session)? {
+            self.write(
+                Some(&session),
+                &format!("goes on with the restore of {}", wanted.snapshot),
+            );
+            let mut apply = |plan: &Plan| Ok(engine.apply(plan, &log, &mpsc::channel().0)?);
+            restore::put_back(&session, &wanted, (&engine, &log), cancel, &mut apply)?;
+        }
         let inventory = engine.observe(session.resources())?;
         let generation = log.generation()?;
-        let plan = engine.plan(generation, session.resources(), &inventory);
+        let forced = self.arguments.change.force.iter().cloned().collect();
+        let plan = review::planned(&session, &engine, generation, &inventory, &forced).plan;
         self.metrics.due(plan.steps.len());
         match engine.admit(&plan, generation, &inventory) {
             Err(EngineError::Refused(note)) => {
@@ -163,6 +177,9 @@ impl Watch<'_> {
                 notes => notes.join("; "),
             };
             self.say(Some(&session), &text);
+            for taken in snapshot::take_due(&session, cancel)? {
+                self.write(Some(&session), &format!("took snapshot {taken}"));
+            }
             return Ok(());
         }
         session.lock.save().map_err(DriverError::from)?;

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use pictures::{Drawn, whatif_page};
 use whatif::events::Question;
 use whatif::search::{Suggestion, suggestions};
 use whatif::semantics::Model;
 use whatif::timeline::{Asker, Line, Report, Verdict};
-use whatif::world::{Input, World};
+use whatif::world::{Element, Input};
 
-use crate::args::{Format, WhatifArgs};
+use super::graph::written;
+use super::live::Asked;
+use crate::args::{Format, LiveArgs, WhatifArgs};
 use crate::exit::Exit;
 use crate::output::paragraph::wrapped;
 use crate::output::style::Style;
@@ -16,16 +19,17 @@ use crate::output::{answer, answer_json, tell};
 use crate::session::{self, Readable};
 
 pub(crate) fn run(arguments: &WhatifArgs, format: Format) -> anyhow::Result<Exit> {
-    let Some(Readable { lab, manifests }) = readable(&arguments.lab.lab)? else {
+    let Some(asked) = asked(&arguments.lab.lab, &arguments.live)? else {
         return Ok(Exit::Refused);
     };
-    let input = Input {
-        lab: &lab,
-        manifests: &manifests,
-    };
-    let model = Model::new(World::of(input));
+    let Asked {
+        readable: Readable { lab, manifests },
+        world,
+        now,
+    } = asked;
+    let model = Model::new(world);
     let question = question(arguments);
-    let scenario = match question.of(&model.world) {
+    let mut scenario = match question.of(&model.world) {
         Ok(scenario) => scenario,
         Err(error) => {
             tell(&format!("error: {error}"));
@@ -41,10 +45,30 @@ pub(crate) fn run(arguments: &WhatifArgs, format: Format) -> anyhow::Result<Exit
         );
         return Ok(Exit::Usage);
     }
+    for node in now.not_ready {
+        let element = model.world.element(Element::Node(node));
+        if !scenario.off.has(element) && !scenario.fail.has(element) {
+            scenario.away.insert(element);
+        }
+    }
+    let input = Input {
+        lab: &lab,
+        manifests: &manifests,
+    };
     let told = Told {
         report: Report::of(&mut Asker::new(&model), &scenario),
-        suggestions: suggestions(input, &question, None),
+        // Changes are tried on lab files: what only the running cluster tells would be missing.
+        suggestions: if arguments.live.live {
+            Vec::new()
+        } else {
+            suggestions(input, &question, None)
+        },
     };
+    if let Some(file) = &arguments.html {
+        let drawn = Drawn::new(&lab, &model);
+        let page = whatif_page(&drawn, &scenario, &told.report, &told.suggestions);
+        written(file, &page)?;
+    }
     match format {
         Format::Json => answer_json(&told)?,
         Format::Text => answer(&text(&told, arguments.all, Style::for_stdout())),
@@ -59,6 +83,14 @@ struct Told {
     #[serde(flatten)]
     report: Report,
     suggestions: Vec<Suggestion>,
+}
+
+/// What is asked about: a lab file, or a running cluster.
+pub(crate) fn asked(path: &Path, live: &LiveArgs) -> anyhow::Result<Option<Asked>> {
+    if live.live {
+        return Asked::live(live).map(Some);
+    }
+    Ok(readable(path)?.map(Asked::file))
 }
 
 /// A lab that can be asked about; what keeps it from that is told.
@@ -83,6 +115,7 @@ fn question(arguments: &WhatifArgs) -> Question {
         at: arguments.at,
         graceful: arguments.graceful,
         fenced: arguments.fenced,
+        drained: arguments.drain,
         back: arguments.then.map(|_| after),
     }
 }
@@ -114,10 +147,11 @@ pub(crate) fn helps(suggestion: &Suggestion, indent: &str, style: Style) -> Stri
 fn text(told: &Told, all: bool, style: Style) -> String {
     let report = &told.report;
     let mut text = String::new();
-    let how = if report.graceful {
-        ", shut down in order"
-    } else {
-        ""
+    let how = match (report.drained, report.graceful) {
+        (true, true) => ", drained and shut down in order",
+        (true, false) => ", drained first",
+        (false, true) => ", shut down in order",
+        (false, false) => "",
     };
     text.push_str(&format!(
         "{}: {} off{how}\n\n",
@@ -170,6 +204,13 @@ fn text(told: &Told, all: bool, style: Style) -> String {
         let what = wrapped(&what).replace('\n', &format!("\n{indent}"));
         text.push_str(&format!("{time:<width$}  {code}  {what}\n"));
     }
+    let rules: Vec<&str> = report.rules.iter().map(|rule| rule.code).collect();
+    let rules = format!(
+        "steading explain {} tells what a rule says and where that stands; here: {}.",
+        rules.first().unwrap_or(&"W000"),
+        rules.join(", ")
+    );
+    text.push_str(&format!("\n{}\n", wrapped(&rules)));
     if !told.suggestions.is_empty() {
         text.push('\n');
     }

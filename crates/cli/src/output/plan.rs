@@ -14,6 +14,8 @@ pub(crate) trait StepNotes {
     fn remark(&self, step: &Step) -> String;
     /// How long steps of this address took before, in seconds.
     fn usually(&self, step: &Step) -> Option<u64>;
+    /// What it means for what runs, each in a line.
+    fn consequences(&self, step: &Step) -> &[String];
 }
 
 /// The plan as text, one line a step, with what each waits for.
@@ -61,6 +63,9 @@ fn step_line(text: &mut String, step: &Step, notes: &dyn StepNotes, style: Style
         let _ = write!(text, "  {}", style.dim(&format!("({})", after.join("; "))));
     }
     text.push('\n');
+    for consequence in notes.consequences(step) {
+        let _ = writeln!(text, "      {}", style.warn(consequence));
+    }
     let waits: Vec<String> = step
         .needs
         .iter()
@@ -118,7 +123,7 @@ mod tests {
     use model::plan::{Generation, LabId, Note, Reason};
     use model::resource::{Artifact, Resource, Spec};
 
-    struct NoNotes;
+    struct NoNotes(Vec<String>);
 
     impl StepNotes for NoNotes {
         fn remark(&self, _: &Step) -> String {
@@ -127,6 +132,13 @@ mod tests {
 
         fn usually(&self, _: &Step) -> Option<u64> {
             Some(125)
+        }
+
+        fn consequences(&self, step: &Step) -> &[String] {
+            match step.impact {
+                Impact::Reboot => &self.0,
+                _ => &[],
+            }
         }
     }
 
@@ -174,8 +186,9 @@ mod tests {
             }],
             ..empty()
         };
-        insta::assert_snapshot!(plan_text(&plan, &NoNotes, Style::plain()));
-        assert!(plan_text(&empty(), &NoNotes, Style::plain()).contains("Nothing to do"));
+        let notes = NoNotes(vec!["podinfo perhaps down about 40 s".to_owned()]);
+        insta::assert_snapshot!(plan_text(&plan, &notes, Style::plain()));
+        assert!(plan_text(&empty(), &notes, Style::plain()).contains("Nothing to do"));
     }
 
     fn empty() -> Plan {
@@ -186,6 +199,7 @@ mod tests {
             parent: Generation(0),
             resources: &[],
             inventory: &nothing,
+            forced: &Default::default(),
         })
     }
 }

@@ -194,7 +194,7 @@ fn off(text: &mut String, address: &Address, host: &OffHost, style: Style) {
 }
 
 fn thing(text: &mut String, address: &Address, seen: &Observed, style: Style) {
-    let facts: Vec<String> = ["address", "pid", "url", "etcd"]
+    let facts: Vec<String> = ["address", "pid", "url", "etcd", "certificates-until"]
         .iter()
         .filter_map(|key| Some(format!("{key} {}", seen.facts.get(*key)?)))
         .collect();

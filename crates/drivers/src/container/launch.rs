@@ -45,6 +45,8 @@ struct Order {
     spec: NodeMachine,
     folder: PathBuf,
     image: PathBuf,
+    /// The folder that it shares with others, if it does.
+    shared: Option<PathBuf>,
 }
 
 /// The size of a machine.
@@ -77,6 +79,10 @@ pub(super) fn start(
         spec: spec.clone(),
         folder: record::folder(&paths.machines, scope, node),
         image: crate::image::image_folder(&paths.images, base),
+        shared: spec.shared_folder.then(|| {
+            let lab = record::lab_folder(&paths.machines, scope);
+            record::shared(&lab, scope)
+        }),
     };
     let mut command = Command::new(&paths.program);
     command
@@ -211,6 +217,7 @@ pub(super) fn launcher() -> Result<i32, String> {
         .arg(&order.folder)
         .arg(&order.image)
         .arg(group)
+        .args(order.shared.as_ref())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(file)
@@ -241,6 +248,9 @@ fn prepare(order: &Order) -> io::Result<()> {
     if !order.image.join("image.json").is_file() {
         let image = order.image.display();
         return Err(io::Error::other(format!("there is no image at {image}")));
+    }
+    if let Some(shared) = &order.shared {
+        fs::create_dir_all(shared)?;
     }
     let folder = &order.folder;
     store::share(&order.image.join("containerd"), &folder.join("containerd"))?;
@@ -275,9 +285,10 @@ pub(super) fn lock(path: &Path) -> Result<Option<Flock<File>>, String> {
     }
 }
 
-/// `internal machine-init NODE FOLDER IMAGE GROUP`: process 1, until it becomes the supervisor.
-pub(super) fn init(node: &str, folder: &Path, image: &Path, group: &str) -> String {
-    if let Err(error) = mounts::enter(folder, image, group) {
+/// `internal machine-init NODE FOLDER IMAGE GROUP [SHARED]`: process 1, until it becomes the
+/// supervisor.
+pub(super) fn init(node: &str, place: &mounts::Place<'_>) -> String {
+    if let Err(error) = mounts::enter(place) {
         return format!("putting the file system together: {error}");
     }
     if let Err(error) = nix::unistd::sethostname(node) {

@@ -271,6 +271,10 @@ impl Driver for ContainerDriver {
             let _ = fs::remove_file(record::mark(&lab, scope, Kind::Router, name));
         }
         if step.address.kind == Kind::Network {
+            // Before the mark, by which a later call knows that something is left.
+            record::remove_shared(&lab, scope).map_err(|error| {
+                DriverError::new("removing what the machines shared").caused_by(error)
+            })?;
             let _ = fs::remove_file(record::mark(&lab, scope, Kind::Network, name));
             // Both may be in use by others still: the last one takes them along.
             let _ = fs::remove_dir(&lab);
@@ -307,9 +311,14 @@ pub fn internal(arguments: &[String]) -> Option<Result<i32, String>> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     Some(match words.as_slice() {
         ["machine"] => launch::launcher(),
-        ["machine-init", node, folder, image, group] => {
-            let (folder, image) = (Path::new(folder), Path::new(image));
-            Err(launch::init(node, folder, image, group))
+        ["machine-init", node, folder, image, group, shared @ ..] => {
+            let place = mounts::Place {
+                folder: Path::new(folder),
+                image: Path::new(image),
+                group,
+                shared: shared.first().map(Path::new),
+            };
+            Err(launch::init(node, &place))
         }
         ["network"] => network::holder(),
         ["host"] => host::holder(),

@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use super::cgroup;
+use model::resource::SHARED_FOLDER;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
@@ -35,17 +36,37 @@ const REAL: [(&str, &str); 3] = [
     ("etcd", "var/lib/etcd"),
 ];
 
+/// Where the parts of a node's file system are.
+pub(super) struct Place<'a> {
+    /// The machine's folder.
+    pub(super) folder: &'a Path,
+    /// The image below it.
+    pub(super) image: &'a Path,
+    /// The node's own control group, the only one that it may write below.
+    pub(super) group: &'a str,
+    /// The folder that it shares with the other machines of the lab.
+    pub(super) shared: Option<&'a Path>,
+}
+
 /// Puts together the root of a node and makes it the root of the calling process, which must be
 /// process 1 of a new process namespace in a new network namespace. The mount namespace is left
 /// here, not by the launcher: a new root would become the launcher's as well.
-/// `group` is the node's own control group, the only one that it may write below.
-pub(super) fn enter(folder: &Path, image: &Path, group: &str) -> io::Result<()> {
+pub(super) fn enter(place: &Place<'_>) -> io::Result<()> {
+    let Place {
+        folder,
+        image,
+        group,
+        shared,
+    } = *place;
     unshare(CloneFlags::CLONE_NEWNS)?;
     change("/", MsFlags::MS_PRIVATE | MsFlags::MS_REC)?;
     let root = folder.join("merged");
     overlay(folder, image, &root)?;
     for (own, inside) in REAL {
         bind(&folder.join(own), &root.join(inside))?;
+    }
+    if let Some(shared) = shared {
+        bind(shared, &root.join(SHARED_FOLDER.trim_start_matches('/')))?;
     }
     tmpfs(&root.join("run"), "mode=755")?;
     tmpfs(&root.join("tmp"), "mode=1777")?;

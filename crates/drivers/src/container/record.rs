@@ -32,6 +32,26 @@ pub(super) fn mark(lab: &Path, scope: &Scope, kind: Kind, name: &Name) -> PathBu
     lab.join(format!("{}-{name}-{id}.lock", kind.as_str()))
 }
 
+/// The folder that all machines of the lab share. Its name is none that a machine can have.
+pub(super) fn shared(lab: &Path, scope: &Scope) -> PathBuf {
+    lab.join(format!(".shared-{}", scope.id.0.simple()))
+}
+
+/// Removes the folder that the machines shared, once the last of them is gone: what lies in it
+/// lasts as long as their disks, not as long as any one of them.
+pub(super) fn remove_shared(lab: &Path, scope: &Scope) -> io::Result<()> {
+    let left = machines(lab)
+        .iter()
+        .any(|node| matches!(look(&lab.join(node.as_str()), scope), Found::Ours(_)));
+    if left {
+        return Ok(());
+    }
+    match fs::remove_dir_all(shared(lab, scope)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// The things of a kind of the lab whose marks lie in its folder.
 pub(super) fn marked(lab: &Path, scope: &Scope, kind: Kind) -> Vec<Name> {
     let start = format!("{}-", kind.as_str());
@@ -217,6 +237,25 @@ mod tests {
         write(&folder, &record(&ours)).unwrap();
         assert!(matches!(look(&folder, &ours), Found::Ours(_)));
         assert!(matches!(look(&folder, &other), Found::Foreign(_)));
+    }
+
+    #[test]
+    fn the_shared_folder_goes_with_the_last_machine() {
+        let root = tempfile::tempdir().unwrap();
+        let (lab, ours) = (root.path().join("lab"), scope(1));
+        let (folder, theirs) = (shared(&lab, &ours), shared(&lab, &scope(2)));
+        write(&lab.join("n1"), &record(&ours)).unwrap();
+        for folder in [&folder, &theirs] {
+            fs::create_dir_all(folder.join("volumes/data")).unwrap();
+        }
+        assert_eq!(machines(&lab).len(), 1, "it is no machine");
+        remove_shared(&lab, &ours).unwrap();
+        assert!(folder.exists(), "a machine is left");
+        remove(&lab.join("n1"), &ours).unwrap();
+        remove_shared(&lab, &ours).unwrap();
+        assert!(!folder.exists());
+        assert!(theirs.exists(), "it is another lab's");
+        remove_shared(&lab, &ours).unwrap();
     }
 
     #[test]

@@ -54,8 +54,7 @@ pub(crate) fn answering_within(
             Ok(cluster) => cluster,
             Err(error) => return Ok(Poll::Pending(error.chain().join(": "))),
         };
-        let mut request = Request::get("/readyz");
-        request.limit = Duration::from_secs(3);
+        let request = Request::get("/readyz").within(Duration::from_secs(3));
         match cluster.send_text(request) {
             Ok(_) => Ok(Poll::Ready(cluster)),
             Err(error) if error.passing() => Ok(Poll::Pending(error.to_string())),

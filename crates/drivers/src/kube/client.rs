@@ -31,6 +31,12 @@ const RENEW: Duration = Duration::from_secs(2700);
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long one request may take.
 pub(crate) const REQUEST: Duration = Duration::from_secs(10);
+/// How long a request is repeated that meets a control plane in change: an API server that starts
+/// anew, an etcd that elects a leader, an address that goes from one holder to the next. All of
+/// these take a few seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two tries of a patient request.
+const AGAIN: Duration = Duration::from_millis(300);
 /// Requests under way at once: enough to hide latency, few enough for a small control plane.
 const PARALLEL: usize = 16;
 
@@ -73,6 +79,21 @@ impl ApiError {
         )
     }
 
+    /// Whether the control plane is in change, and the same request will do in a moment. A conflict
+    /// is not that: it takes another look. Neither is an answer of a webhook or of a pod.
+    fn in_change(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Status { code, message, .. } => match code {
+                429 | 502 | 504 => true,
+                500 => message.contains("etcdserver:") || message.contains("context deadline"),
+                503 => !message.contains("webhook"),
+                _ => false,
+            },
+            Self::Answer(_) => false,
+        }
+    }
+
     /// Whether a Service's address is taken: by another Service, or by this one in a request that
     /// the server still handles or takes back, because who sent it was killed meanwhile. The second
     /// passes. Source: Kubernetes, `pkg/registry/core/service/ipallocator`.
@@ -98,7 +119,10 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) content_type: &'static str,
     pub(crate) body: Vec<u8>,
-    pub(crate) limit: Duration,
+    /// How long one try may take.
+    limit: Duration,
+    /// For how long tries that meet a control plane in change are repeated.
+    patience: Duration,
 }
 
 impl Request {
@@ -109,6 +133,7 @@ impl Request {
             content_type: "application/json",
             body: Vec::new(),
             limit: REQUEST,
+            patience: PATIENCE,
         }
     }
 
@@ -124,11 +149,16 @@ impl Request {
             content_type,
             body: body.to_string().into_bytes(),
             limit: REQUEST,
+            patience: PATIENCE,
         }
     }
-}
 
-impl Request {
+    /// The same, tried once: for looks, which tell what is now, and for what somebody else repeats.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        (self.limit, self.patience) = (limit, Duration::ZERO);
+        self
+    }
+
     /// Server-side apply with our field manager. Conflicts are forced: callers have made sure that
     /// the object is ours or not there. A dry one changes nothing and answers what it would make.
     pub(crate) fn apply(path: &str, object: &Value, dry: bool) -> Self {
@@ -347,6 +377,18 @@ async fn send(client: Client, request: Request) -> Result<Value, ApiError> {
 }
 
 async fn send_text(client: Client, request: Request) -> Result<String, ApiError> {
+    let start = Instant::now();
+    loop {
+        match send_once(client.clone(), request.clone()).await {
+            Err(error) if error.in_change() && start.elapsed() < request.patience => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn send_once(client: Client, request: Request) -> Result<String, ApiError> {
     let limit = request.limit;
     let made = http::Request::builder()
         .method(request.method)
@@ -410,6 +452,26 @@ mod tests {
         assert!(error(422, taken).address_taken());
         assert!(!error(422, "spec.ports: Required value").address_taken());
         assert!(!error(403, taken).address_taken());
+    }
+
+    #[test]
+    fn a_control_plane_in_change_is_asked_again_and_a_refusal_is_not() {
+        let status = |code, message: &str| ApiError::Status {
+            code,
+            reason: String::new(),
+            message: message.to_owned(),
+        };
+        assert!(ApiError::Unreachable("connection refused".to_owned()).in_change());
+        assert!(status(500, "etcdserver: leader changed").in_change());
+        assert!(status(503, "apiserver is shutting down").in_change());
+        for refusal in [
+            status(409, "the object has been modified"),
+            status(404, "not found"),
+            status(500, "failed calling webhook"),
+            status(422, "spec.ports: Required value"),
+        ] {
+            assert!(!refusal.in_change(), "{refusal}");
+        }
     }
 
     #[test]

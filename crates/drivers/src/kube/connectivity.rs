@@ -215,9 +215,7 @@ fn check(cluster: &Cluster, spec: &Connectivity) -> Result<Vec<Broken>, ApiError
         let pod = segment(&format!("http:{}:{PORT}", probe.pod));
         let body = question(spec, &probes, probe);
         let url = format!("{path}/{pod}/proxy/check");
-        let mut request = Request::with(http::Method::POST, url, "application/json", &body);
-        request.limit = CHECK;
-        request
+        Request::with(http::Method::POST, url, "application/json", &body).within(CHECK)
     });
     for (probe, answer) in probes.iter().zip(cluster.send_all(requests.collect())) {
         match answer {

@@ -75,6 +75,10 @@ pub(crate) fn delete(
         if one.kind == "Namespace" && inhabited(one, address, &others) {
             continue;
         }
+        if let Some(other) = holder(one, address, &others) {
+            context.doing(format!("leaving {one}: it is of {other} now"));
+            continue;
+        }
         let live = match cluster.send(Request::get(one.path())) {
             Ok(live) => live,
             Err(error) if error.not_found() => continue,
@@ -98,6 +102,13 @@ fn inhabited(namespace: &ObjectRef, address: &Address, records: &[Record]) -> bo
         .filter(|record| record.address != *address)
         .flat_map(|record| &record.objects)
         .any(|object| object.namespace.as_deref() == Some(namespace.name.as_str()))
+}
+
+/// Another component or app that has the object, as when it was moved from one to the other.
+fn holder<'a>(object: &ObjectRef, address: &Address, records: &'a [Record]) -> Option<&'a Address> {
+    let mut others = records.iter().filter(|record| record.address != *address);
+    let holder = others.find(|record| record.objects.contains(object));
+    holder.map(|record| &record.address)
 }
 
 fn remove(cluster: &Cluster, object: &ObjectRef, live: &Value) -> Result<(), ApiError> {

@@ -107,6 +107,23 @@ const GROUPS: [(&str, &[&str]); 15] = [
     ("argoproj.io", &["applications"]),
 ];
 
+/// What runs, beside what an import reads: by group, with the kinds of each.
+const RUNNING: [(&str, &[&str]); 2] = [
+    ("", &["pods", "persistentvolumes", "persistentvolumeclaims"]),
+    ("policy", &["poddisruptionbudgets"]),
+];
+
+/// The objects that an import reads, and all that runs: pods, volumes and disruption budgets.
+///
+/// # Errors
+/// As [`dump`].
+pub fn dump_running(
+    kubeconfig: &[PathBuf],
+    context: Option<&str>,
+) -> Result<BTreeMap<String, String>, DriverError> {
+    read(kubeconfig, context, &RUNNING)
+}
+
 /// The objects of a cluster that an import reads, a file for each. What the server refuses to show
 /// is among them as the `Status` that it answered.
 ///
@@ -115,6 +132,14 @@ const GROUPS: [(&str, &[&str]); 15] = [
 pub fn dump(
     kubeconfig: &[PathBuf],
     context: Option<&str>,
+) -> Result<BTreeMap<String, String>, DriverError> {
+    read(kubeconfig, context, &[])
+}
+
+fn read(
+    kubeconfig: &[PathBuf],
+    context: Option<&str>,
+    further: &[(&str, &[&str])],
 ) -> Result<BTreeMap<String, String>, DriverError> {
     let doing = || DriverError::new("reading the kubeconfig");
     let mut merged = Kubeconfig::default();
@@ -142,13 +167,15 @@ pub fn dump(
         reading.list("", &format!("/api/v1/{plural}"), plural, &query)?;
     }
     let preferred = reading.preferred()?;
-    for (group, plurals) in GROUPS {
-        let Some(version) = preferred.get(group) else {
-            continue;
+    for (group, plurals) in GROUPS.iter().chain(further) {
+        let root = match preferred.get(*group) {
+            Some(version) => format!("/apis/{version}"),
+            None if group.is_empty() => "/api/v1".to_owned(),
+            None => continue,
         };
-        for plural in plurals {
+        for plural in *plurals {
             let (plural, query) = plural.split_once('?').unwrap_or((plural, ""));
-            reading.list(group, &format!("/apis/{version}/{plural}"), plural, query)?;
+            reading.list(group, &format!("{root}/{plural}"), plural, query)?;
         }
     }
     Ok(reading.files)
@@ -191,8 +218,7 @@ struct Reading {
 
 impl Reading {
     fn ask(&self, path: &str) -> Result<Value, ApiError> {
-        let mut request = Request::get(path);
-        request.limit = LIMIT;
+        let request = Request::get(path).within(LIMIT);
         self.cluster.send(request)
     }
 

@@ -58,8 +58,7 @@ fn node_path(node: &str) -> String {
 /// All nodes with a fence of ours.
 pub(super) fn fenced(cluster: &Cluster) -> Result<Vec<Value>, ApiError> {
     let label = segment(FENCED);
-    let mut request = Request::get(format!("/api/v1/nodes?labelSelector={label}"));
-    request.limit = ANSWER;
+    let request = Request::get(format!("/api/v1/nodes?labelSelector={label}")).within(ANSWER);
     Ok(items(&cluster.send(request)?, "/items").to_vec())
 }
 

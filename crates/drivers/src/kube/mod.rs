@@ -16,6 +16,7 @@ mod diff;
 mod dump;
 mod fence;
 mod kinds;
+mod look;
 mod manifest;
 pub(crate) mod object;
 mod observe;
@@ -33,7 +34,8 @@ use model::resource::{Address, Kind, Resource};
 
 pub use access::{Access, credential, kubeconfig};
 pub use client::Clusters;
-pub use dump::dump;
+pub use dump::{dump, dump_running};
+pub use look::{Look, PodLook, look};
 pub use status::{ClusterStatus, NodeStatus, PodStatus, cluster_status};
 
 /// The driver of components, apps and connectivity.

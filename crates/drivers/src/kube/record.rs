@@ -118,11 +118,11 @@ impl Cluster {
         scope: &Scope,
         limit: std::time::Duration,
     ) -> Result<Vec<Record>, ApiError> {
-        let mut request = Request::get(format!(
+        let request = Request::get(format!(
             "/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={LAB}%3D{},{RECORD}%3Dtrue",
             scope.id
-        ));
-        request.limit = limit;
+        ))
+        .within(limit);
         let list = self.send(request)?;
         let items = list["items"].as_array().map_or(&[][..], Vec::as_slice);
         Ok(items.iter().filter_map(Record::from_object).collect())

@@ -1,5 +1,6 @@
 //! Taking a node out of its cluster: its pods move away first.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use driver::{DriverError, ErrorKind, Poll, StepContext};
@@ -9,6 +10,7 @@ use model::resource::Member;
 use serde_json::{Value, json};
 
 use super::member::delete_node;
+use super::snapshot::Planes;
 use super::{Kubeadm, endpoint, etcd, node_object};
 use crate::kube::client::{ApiError, Cluster, Request};
 use crate::kube::object::{LAB, items, lab_of, segment, text};
@@ -39,6 +41,18 @@ pub(super) fn leave(
     let last = |cluster: &std::sync::Arc<Cluster>| plane && etcd::alone(cluster, name);
     let cluster = cluster.filter(|cluster| !last(cluster));
     if let Some(cluster) = &cluster {
+        if plane && driver.snapshots.is_some() {
+            let all = BTreeMap::from([(name.clone(), member.address)]);
+            let all = match member.planes.is_empty() {
+                true => &all,
+                false => &member.planes,
+            };
+            let planes = Planes {
+                cluster: &member.cluster,
+                all,
+            };
+            driver.snapshot(planes, "removal", context)?;
+        }
         drain(cluster, name, context)?;
     }
     let inside = driver.inside(context.scope, name);
@@ -77,8 +91,7 @@ fn reachable(
             .clusters
             .connect(context.scope, name)
             .map_err(|error| error.chain().join(": "))?;
-        let mut request = Request::get("/readyz");
-        request.limit = Duration::from_secs(2);
+        let request = Request::get("/readyz").within(Duration::from_secs(2));
         match cluster.send_text(request) {
             Ok(_) => return Ok(cluster),
             Err(error) if start.elapsed() > ANSWER => return Err(error.to_string()),

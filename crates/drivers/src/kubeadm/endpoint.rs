@@ -233,7 +233,7 @@ exit 0
 }
 
 /// Whether this node's own API server is well. It gives a question up whose end it has seen.
-fn check(port: &str) -> String {
+pub(super) fn check(port: &str) -> String {
     format!(
         "#!/bin/sh
 # Written by Steading.

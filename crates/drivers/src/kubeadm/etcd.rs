@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use driver::{DriverError, Poll, StepContext};
+use driver::{DriverError, ErrorKind, Poll, StepContext};
 use model::name::Name;
 use serde_json::Value;
 
@@ -18,12 +18,10 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// How long a member may take to be back.
 const BACK: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(300);
-/// Where snapshots lie, on the machine's own disk.
-const SNAPSHOTS: &str = "/var/lib/steading/etcd";
 /// Where members talk to each other.
-const PEER_PORT: u16 = 2380;
-/// How long the API server may take to list nodes.
-const NODES: Duration = Duration::from_secs(5);
+pub(super) const PEER_PORT: u16 = 2380;
+/// How long those that stay may take to agree that one is gone: they may be electing a leader.
+const AGREE: Duration = Duration::from_secs(90);
 
 /// Takes a control plane out of etcd that is not there any more: a dead member counts for the
 /// quorum, and a new one of the same name could not join.
@@ -34,24 +32,35 @@ pub(super) fn forget(
     context: &StepContext<'_>,
 ) -> Result<(), DriverError> {
     let failed = || format!("taking {name} out of etcd");
-    let nodes = node_object::list(cluster, NODES).map_err(|error| error.during(failed()))?;
-    let mut last = None;
-    for other in nodes.iter().filter_map(|node| control_plane(node, name)) {
-        let inside = driver.inside(context.scope, &other);
-        match forget_through(inside, (name, address), context) {
-            Ok(()) => return Ok(()),
-            Err(error) => last = Some(error),
-        }
+    let nodes = node_object::all(cluster).map_err(|error| error.during(failed()))?;
+    let others: Vec<Name> = nodes
+        .iter()
+        .filter_map(|node| control_plane(node, name))
+        .collect();
+    if others.is_empty() {
+        // Nobody to ask: it was the only one.
+        return Ok(());
     }
-    // Nobody to ask: it was the only one.
-    last.map_or(Ok(()), |error| {
-        Err(DriverError::new(failed()).caused_by(error))
+    let forgotten = context.wait("etcd's other members", AGREE, PAUSE, || {
+        let mut last = String::new();
+        for other in &others {
+            let inside = driver.inside(context.scope, other);
+            match forget_through(inside, (name, address), context) {
+                Ok(()) => return Ok(Poll::Ready(())),
+                Err(error) => last = error.chain().join(": "),
+            }
+        }
+        Ok(Poll::Pending(last))
+    });
+    forgotten.map_err(|error| match error.kind {
+        ErrorKind::Interrupted => error,
+        _ => DriverError::new(failed()).caused_by(error),
     })
 }
 
 /// Whether a control plane is the only one that its cluster knows.
 pub(super) fn alone(cluster: &Cluster, name: &Name) -> bool {
-    let nodes = node_object::list(cluster, NODES).unwrap_or_default();
+    let nodes = node_object::all(cluster).unwrap_or_default();
     !nodes.iter().any(|node| control_plane(node, name).is_some())
 }
 
@@ -135,14 +144,6 @@ pub(super) fn voting_members(inside: Inside<'_>) -> Option<usize> {
     Some(members.filter(|one| !learner(one)).count())
 }
 
-/// Keeps etcd's data as it is now beside it, for the case that a step that cannot be taken back
-/// goes wrong. Only root reads it.
-pub(super) fn keep(inside: Inside<'_>, name: &str) -> Result<(), DriverError> {
-    let path = format!("{SNAPSHOTS}/{name}.db");
-    inside.must(&["mkdir", "-p", "-m", "0700", SNAPSHOTS], LIMIT)?;
-    etcdctl(inside, &["snapshot", "save", &path]).map(|_| ())
-}
-
 fn part_told(told: &str) -> Result<Part, String> {
     let health = told.lines().next().unwrap_or_default().trim();
     if !health.contains("\"health\":\"true\"") {
@@ -174,7 +175,7 @@ pub(super) fn await_voting(
     })
 }
 
-fn etcdctl(inside: Inside<'_>, arguments: &[&str]) -> Result<Vec<u8>, DriverError> {
+pub(super) fn etcdctl(inside: Inside<'_>, arguments: &[&str]) -> Result<Vec<u8>, DriverError> {
     let mut argv = vec![
         "etcdctl",
         "--endpoints=https://127.0.0.1:2379",

@@ -16,7 +16,8 @@ use super::Kubeadm;
 use super::config::{DISCOVERY, NodeConfig, discovery};
 use super::inside::{Inside, Marker, Remains};
 use super::pki::ClusterIdentity;
-use super::{endpoint, etcd, node_object, roles, run};
+use super::snapshot::Planes;
+use super::{certificates, endpoint, etcd, node_object, roles, run, static_pods};
 use crate::kube::client::{Cluster, Request};
 use crate::kube::readiness::condition;
 
@@ -32,6 +33,8 @@ const RUNTIME: Duration = Duration::from_secs(60);
 const ANSWER: Duration = Duration::from_secs(120);
 /// How long kubelet may take to register.
 const REGISTER: Duration = Duration::from_secs(90);
+/// For how long a change is made again that meets another one.
+const AGAIN: Duration = Duration::from_secs(15);
 /// How long an API server that may be there is asked before it is given up.
 const PROBE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -42,6 +45,8 @@ pub(super) struct Joining<'a> {
     pub(super) name: &'a Name,
     pub(super) member: &'a Member,
     pub(super) digest: &'a Digest,
+    /// Whether the plan lets the control plane start anew, with what that may cost the others.
+    pub(super) may_restart: bool,
     pub(super) context: &'a StepContext<'a>,
 }
 
@@ -62,6 +67,12 @@ impl Joining<'_> {
         if plane {
             // Before kubeadm, which asks for the address from its first phases on.
             endpoint::share(inside, self.member)?;
+        }
+        if plane && marker.is_some() {
+            // A restore that was cut off may have stopped them.
+            static_pods::start(inside)?;
+            // Before the API server is asked, which answers nobody once they have ended.
+            self.renew_certificates(&identity)?;
         }
         let cluster = if self.member.first {
             self.found(&identity, marker.as_ref(), remains)?
@@ -193,6 +204,11 @@ impl Joining<'_> {
         }
         if plane {
             let lost = (self.name, self.member.address);
+            if let Err(error) = self.keep("rebuild") {
+                // What is lost already must be mended all the same.
+                let why = error.chain().join(": ");
+                self.context.doing(format!("no snapshot before: {why}"));
+            }
             etcd::forget(self.driver, &cluster, lost, self.context)?;
             self.write_identity(identity)?;
         }
@@ -221,6 +237,39 @@ impl Joining<'_> {
             self.inside().write(&path, content.as_bytes(), mode)?;
         }
         Ok(())
+    }
+
+    /// New certificates for the whole control plane, where they end soon and it may start anew, or
+    /// where they have ended.
+    fn renew_certificates(&self, identity: &ClusterIdentity) -> Result<(), DriverError> {
+        let inside = self.inside();
+        let now = Timestamp::now();
+        let due = certificates::first_end(inside)
+            .is_some_and(|end| end.over(now) || (self.may_restart && end.near(now)));
+        if !due {
+            return Ok(());
+        }
+        self.write_identity(identity)?;
+        inside.write(CONFIG, self.config().init()?.as_bytes(), 0o600)?;
+        inside.kubelet("-u")?;
+        certificates::renew(inside, self.member, self.context)
+    }
+
+    /// Keeps what etcd holds, where there is a place for it: out of any other control plane, or of
+    /// this one.
+    pub(super) fn keep(&self, why: &str) -> Result<(), DriverError> {
+        if self.driver.snapshots.is_none() {
+            return Ok(());
+        }
+        let mut all = self.member.planes.clone();
+        if all.is_empty() {
+            all.insert(self.name.clone(), self.member.address);
+        }
+        let planes = Planes {
+            cluster: &self.member.cluster,
+            all: &all,
+        };
+        self.driver.snapshot(planes, why, self.context).map(|_| ())
     }
 
     /// A new certificate for the API server, which reads it anew by itself.
@@ -303,8 +352,8 @@ impl Joining<'_> {
     /// Whether the API server answers and knows that kubeadm made its cluster. Where no control
     /// plane of the cluster runs, that is known within a second.
     fn alive(&self) -> bool {
-        let mut request = Request::get("/api/v1/namespaces/kube-system/configmaps/kubeadm-config");
-        request.limit = PROBE;
+        let request =
+            Request::get("/api/v1/namespaces/kube-system/configmaps/kubeadm-config").within(PROBE);
         let cluster = self
             .driver
             .clusters
@@ -322,8 +371,7 @@ impl Joining<'_> {
                 Ok(cluster) => cluster,
                 Err(error) => return Ok(Poll::Pending(error.chain().join(": "))),
             };
-            let mut request = Request::get("/readyz");
-            request.limit = Duration::from_secs(3);
+            let request = Request::get("/readyz").within(Duration::from_secs(3));
             let Err(error) = cluster.send_text(request) else {
                 return Ok(Poll::Ready(cluster));
             };
@@ -403,21 +451,23 @@ impl Joining<'_> {
         })
     }
 
-    /// Repeats what meets a change made in between, or an API server that restarts.
+    /// Repeats what meets a change made in between.
     pub(super) fn retry(
         &self,
         mut what: impl FnMut() -> Result<(), DriverError>,
     ) -> Result<(), DriverError> {
-        let mut last = None;
-        for _ in 0..10 {
-            match what() {
+        let start = std::time::Instant::now();
+        loop {
+            let error = match what() {
                 Ok(()) => return Ok(()),
-                Err(error) => last = Some(error),
+                Err(error) => error,
+            };
+            if start.elapsed() > AGAIN {
+                return Err(error);
             }
             self.context.check_interrupted()?;
             std::thread::sleep(PAUSE);
         }
-        last.map_or(Ok(()), Err)
     }
 }
 

@@ -14,6 +14,7 @@
 //! The API server is reached through the forward `<cluster>-api`, which has to stand before the
 //! first member is made.
 
+mod certificates;
 pub(crate) mod config;
 mod drain;
 mod endpoint;
@@ -25,6 +26,8 @@ mod observe;
 pub mod pki;
 mod roles;
 mod run;
+mod snapshot;
+mod static_pods;
 mod upgrade;
 
 use std::collections::BTreeMap;
@@ -33,11 +36,12 @@ use std::sync::Arc;
 use driver::{Driver, DriverError, Machines, Precheck, Refusal, Scope, StepContext};
 use model::inventory::Observed;
 use model::name::Name;
-use model::plan::Step;
+use model::plan::{Impact, Step};
 use model::resource::{Address, Kind, Member, Resource, Spec};
 
 use self::inside::Inside;
 use self::pki::SecretStore;
+pub use self::snapshot::{Content, Planes, SnapshotStore};
 use crate::kube::Clusters;
 
 /// Tells the cgroup below which a node's kubelet makes its own; `None` for a machine that has a
@@ -50,6 +54,7 @@ pub struct Kubeadm {
     secrets: Arc<dyn SecretStore>,
     clusters: Arc<Clusters>,
     cgroup_root: CgroupRoot,
+    snapshots: Option<Arc<dyn SnapshotStore>>,
 }
 
 impl Kubeadm {
@@ -66,7 +71,15 @@ impl Kubeadm {
             secrets,
             clusters,
             cgroup_root,
+            snapshots: None,
         }
+    }
+
+    /// The same, with a place for snapshots: one is taken before what cannot be taken back.
+    #[must_use]
+    pub fn keeping(mut self, snapshots: Arc<dyn SnapshotStore>) -> Self {
+        self.snapshots = Some(snapshots);
+        self
     }
 
     /// Whether a complete member has no fault.
@@ -178,6 +191,7 @@ impl Driver for Kubeadm {
             name: &step.address.name,
             member: member_of(step)?,
             digest: &step.inputs,
+            may_restart: step.impact >= Impact::Restart,
             context,
         }
         .converge()

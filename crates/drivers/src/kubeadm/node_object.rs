@@ -34,10 +34,15 @@ pub(crate) fn get(cluster: &Cluster, node: &Name) -> Result<Option<Value>, ApiEr
     }
 }
 
+/// All Node objects; an API server that is just being started anew is asked again.
+pub(crate) fn all(cluster: &Cluster) -> Result<Vec<Value>, ApiError> {
+    let list = cluster.send(Request::get("/api/v1/nodes"))?;
+    Ok(items(&list, "/items").to_vec())
+}
+
 /// All Node objects, within `limit`.
 pub(crate) fn list(cluster: &Cluster, limit: Duration) -> Result<Vec<Value>, ApiError> {
-    let mut request = Request::get("/api/v1/nodes");
-    request.limit = limit;
+    let request = Request::get("/api/v1/nodes").within(limit);
     Ok(items(&cluster.send(request)?, "/items").to_vec())
 }
 

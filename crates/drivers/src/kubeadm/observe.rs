@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use driver::{DriverError, Scope};
+use jiff::Timestamp;
 use model::inventory::{Observed, Remedy};
 use model::lab::Role;
 use model::name::Name;
@@ -11,7 +12,7 @@ use model::resource::{Address, Kind, Member, Resource, Spec};
 use serde_json::Value;
 
 use super::inside::{Inside, Marker};
-use super::{Kubeadm, etcd, node_object};
+use super::{Kubeadm, certificates, etcd, node_object};
 use crate::kube::object::{lab_of, text};
 use crate::kube::readiness::condition;
 
@@ -131,6 +132,9 @@ fn look(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> 
             }
             // The API server does not answer, of which this is the cause or not; told below.
             Err(_) => {}
+        }
+        if let Some(end) = certificates::first_end(inside) {
+            observed = end.told(observed, Timestamp::now());
         }
     }
     Some(match nodes {

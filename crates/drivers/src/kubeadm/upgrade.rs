@@ -47,8 +47,10 @@ impl Joining<'_> {
         if self.member.role == Role::ControlPlane {
             inside.must(&["sh", "-c", MEND], SHORT)?;
             etcd::await_voting(inside, self.context)?;
-            self.context.doing("keeping etcd as it is");
-            etcd::keep(inside, &format!("before-{version}"))?;
+            if self.member.first {
+                // Of all of them: the others follow.
+                self.keep("upgrade")?;
+            }
         }
         inside.write(CONFIG, self.config().upgrade()?.as_bytes(), 0o600)?;
         // The first one changes what the whole cluster is told, too.
@@ -73,8 +75,8 @@ impl Joining<'_> {
 
     /// Whether another node takes any pod.
     fn elsewhere(&self, cluster: &Cluster) -> Result<bool, DriverError> {
-        let nodes = node_object::list(cluster, SHORT)
-            .map_err(|error| error.during("looking for other nodes"))?;
+        let nodes =
+            node_object::all(cluster).map_err(|error| error.during("looking for other nodes"))?;
         Ok(nodes.iter().any(|node| {
             text(node, "/metadata/name") != self.name.as_str()
                 && matches!(condition(node, "Ready"), Some(("True", _)))

@@ -54,8 +54,8 @@ pub fn pruned(lab: &Lab) {
     assert!(left.contains("/b") && left.contains("/theirs"), "{left}");
     assert!(!left.contains("/a\n"), "{left}");
 
-    // Another app's objects in the same namespace: it outlives the first.
-    let mut other = lab.app("neighbour", vec![config("c", "1")]);
+    // Another app in the same namespace, that also takes over an object: it outlives the first.
+    let mut other = lab.app("neighbour", vec![config("b", "1"), config("c", "1")]);
     if let model::resource::Spec::Objects(objects) = &mut other.resource.spec {
         objects.namespace = "pruned".parse().unwrap();
     }
@@ -63,7 +63,9 @@ pub fn pruned(lab: &Lab) {
     lab.apply(&other);
     lab.teardown(&after);
     let left = lab.kubectl("-n pruned get configmaps -o name", "");
-    assert!(left.contains("/c") && left.contains("/theirs"), "{left}");
+    for kept in ["/b", "/c", "/theirs"] {
+        assert!(left.contains(kept), "{left}");
+    }
     lab.teardown(&other);
     let namespaces = lab.kubectl("get namespaces -o name", "");
     assert!(!namespaces.contains("pruned"), "{namespaces}");

@@ -187,6 +187,7 @@ impl Lab {
             Spec::Machine(NodeMachine {
                 host: "h".parse().unwrap(),
                 inside_host: false,
+                shared_folder: false,
                 machine: Machine::Container(ContainerMachine {
                     cpu,
                     memory: "1Gi".parse().unwrap(),

@@ -92,7 +92,7 @@ fn show_storage(shown: &mut Shown<'_>, storage: &Storage) {
                     None,
                 )
             }
-            Storage::Zfs(_) | Storage::Object(_) => continue,
+            Storage::Zfs(_) | Storage::Folder(_) | Storage::Object(_) => continue,
         };
         let made = made(name, class, by, parameters, annotation);
         shown.add(made);

@@ -258,7 +258,9 @@ fn classes(lab: &Lab, cluster: Option<&Name>) -> BTreeMap<Name, Value> {
             Storage::External(ceph) => json!(addresses(&ceph.monitors)),
             Storage::Nfs(nfs) => json!([addresses(std::slice::from_ref(&nfs.server)), nfs.export]),
             Storage::Local(local) => json!([local.by, local.path]),
-            Storage::Rook(_) | Storage::Zfs(_) | Storage::Object(_) => Value::Null,
+            Storage::Rook(_) | Storage::Zfs(_) | Storage::Folder(_) | Storage::Object(_) => {
+                Value::Null
+            }
         };
         for (name, class) in storage.classes() {
             let retain = class.reclaim == Some(Reclaim::Retain);

@@ -82,7 +82,7 @@ pub struct Backup {
     /// What is backed up: `volumes`, `etcd`, or single ones as `APP.VOLUME`.
     #[schemars(example = serde_json::json!(["volumes", "etcd"]))]
     pub of: Vec<String>,
-    /// Where to.
+    /// Where to. `here`: beside the lab file, for snapshots of etcd.
     pub to: Target,
     /// With which program. Default: restic for volumes, etcd's own snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +115,9 @@ pub struct Backup {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
+    /// Beside the lab file, in the state folder, encrypted to your age identity: for snapshots of
+    /// etcd. Of these the newest stay, as many as `every` makes in the time of `keep`.
+    Here,
     /// A storage of the lab.
     Storage(#[schemars(example = &"nas")] Name),
     /// Backblaze B2.

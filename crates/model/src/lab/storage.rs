@@ -24,6 +24,8 @@ pub enum Storage {
     Local(Local),
     /// An NFS server.
     Nfs(Nfs),
+    /// A folder that all nodes see, where they are containers of one machine.
+    Folder(Folder),
     /// An object store.
     Object(ObjectStore),
 }
@@ -38,6 +40,7 @@ impl Storage {
             Self::Zfs(_) => "zfs",
             Self::Local(_) => "local",
             Self::Nfs(_) => "nfs",
+            Self::Folder(_) => "folder",
             Self::Object(_) => "object",
         }
     }
@@ -52,6 +55,7 @@ impl Storage {
             Self::Zfs(zfs) => &zfs.classes,
             Self::Local(local) => &local.classes,
             Self::Nfs(nfs) => &nfs.classes,
+            Self::Folder(folder) => &folder.classes,
             Self::Object(_) => &NONE,
         }
     }
@@ -62,7 +66,9 @@ impl Storage {
         match self {
             Self::External(ceph) => Some(&ceph.pools),
             Self::Rook(rook) => Some(&rook.pools),
-            Self::Zfs(_) | Self::Local(_) | Self::Nfs(_) | Self::Object(_) => None,
+            Self::Zfs(_) | Self::Local(_) | Self::Nfs(_) | Self::Folder(_) | Self::Object(_) => {
+                None
+            }
         }
     }
 
@@ -72,7 +78,7 @@ impl Storage {
         match self {
             Self::External(ceph) => &ceph.osds,
             Self::Rook(rook) => &rook.osds,
-            Self::Zfs(_) | Self::Local(_) | Self::Nfs(_) | Self::Object(_) => &[],
+            Self::Zfs(_) | Self::Local(_) | Self::Nfs(_) | Self::Folder(_) | Self::Object(_) => &[],
         }
     }
 }
@@ -313,6 +319,16 @@ pub struct Nfs {
     /// The folder that it exports.
     #[schemars(example = "/tank/media")]
     pub export: String,
+    /// Classes of volumes for Kubernetes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: Named<Class>,
+}
+
+/// A folder that all nodes see, where they are containers of one machine. Its volumes are attached
+/// to nodes as those of a real storage are. It lasts as long as the nodes' own disks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Folder {
     /// Classes of volumes for Kubernetes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub classes: Named<Class>,

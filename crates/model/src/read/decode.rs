@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::sink::Sink;
 use super::tree::{Entry, Node, Value};
-use super::{certain, form, nearest};
+use super::{certain, form, formats, nearest};
 use crate::diagnostic::{Diagnostic, FieldPath, Fix, Span};
 use crate::lab::{FORMAT, Lab, Named};
 use crate::name::Name;
@@ -113,14 +113,14 @@ pub(super) fn lab(tree: &Node, sink: &Sink) -> Option<Lab> {
     })
 }
 
-/// The version of the format. Another one than the newest is a finding of its own: nothing else in
-/// the file can be trusted to mean what it seems to.
+/// The version of the format: the newest, by now. One that is not known is a finding of its own:
+/// nothing else in the file can be trusted to mean what it seems to.
 fn format(entry: Option<&Entry>, sink: &Sink) -> u32 {
     let Some(entry) = entry else {
         return FORMAT;
     };
     let found = value::<u32>(&entry.value, &"format".into(), entry.key_span, sink);
-    if let Some(found) = found.filter(|found| *found != FORMAT) {
+    if let Some(found) = found.filter(|found| !formats::KNOWN.contains(found)) {
         let place = ("format".into(), entry.value.span, String::new());
         let help = if found > FORMAT {
             "a newer version of Steading reads it".to_owned()

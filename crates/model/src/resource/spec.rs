@@ -12,6 +12,9 @@ use crate::lab::{Arch, Machine, Reservation, Role, Speed, Taint};
 use crate::name::Name;
 use crate::range::AddressRange;
 
+/// Where machines see the folder that they share ([`NodeMachine::shared_folder`]).
+pub const SHARED_FOLDER: &str = "/var/lib/steading/shared";
+
 /// What a resource shall be, by kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -175,6 +178,9 @@ pub struct NodeMachine {
     /// Whether the host is one of a replica: a [`HostSpace`] that the machine is inside of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inside_host: bool,
+    /// Whether it sees the folder that all such machines of the lab share: volumes lie there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared_folder: bool,
     /// Its kind and size.
     pub machine: Machine,
     /// The digest of its [`NodeImage`].

@@ -11,11 +11,11 @@ use age::x25519;
 use crate::StoreError;
 
 /// An age identity.
-pub(super) struct Identity(pub(super) x25519::Identity);
+pub(crate) struct Identity(pub(crate) x25519::Identity);
 
 impl Identity {
     /// Reads the first identity of a file as `age-keygen` writes it; `None` if there is no file.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, StoreError> {
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, StoreError> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(StoreError::io("reading", path))?,

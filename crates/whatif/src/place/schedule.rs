@@ -3,25 +3,28 @@
 //! The real scheduler's choice is one of the nodes that [`Scheduler::fitting`] tells; which one of
 //! them is partly chance. Allocates nothing after it is made.
 
+use super::others::Scratch;
 use crate::bits::Bits;
 use crate::ids::{Id as _, NodeId, WorkloadId};
 use crate::rules::scheduler::MOST_PODS;
 use crate::semantics::Model;
-use crate::world::{Ask, Controller, Workload};
+use crate::world::{Ask, Controller, HostPort, Workload};
 use model::lab::Apart;
 
 /// The state of all nodes, and who is where.
 #[derive(Debug, Clone)]
 pub struct Scheduler<'a> {
-    model: &'a Model,
+    pub(super) model: &'a Model,
     cpu: Vec<u64>,
     memory: Vec<u64>,
     pods: Vec<u32>,
-    alive: Bits<NodeId>,
-    /// Where pods of each workload are, for those that stay apart.
-    taken: Vec<Bits<NodeId>>,
-    /// Which nodes have which port taken: workloads that take ports, each with its nodes.
-    fitting: Bits<NodeId>,
+    pub(super) alive: Bits<NodeId>,
+    /// Where pods of each workload are.
+    pub(super) taken: Vec<Bits<NodeId>>,
+    /// How many of each workload are on each node, a row for each workload.
+    pub(super) counts: Vec<u8>,
+    pub(super) fitting: Bits<NodeId>,
+    pub(super) scratch: Scratch,
 }
 
 impl<'a> Scheduler<'a> {
@@ -36,7 +39,9 @@ impl<'a> Scheduler<'a> {
             pods: vec![0; count],
             alive: Bits::of(count, model.world.nodes.ids()),
             taken: vec![Bits::none(count); model.world.workloads.len()],
+            counts: vec![0; count * model.world.workloads.len()],
             fitting: Bits::none(count),
+            scratch: Scratch::new(&model.world),
         };
         let alive = new.alive.clone();
         new.reset(&alive);
@@ -59,6 +64,7 @@ impl<'a> Scheduler<'a> {
         for taken in &mut self.taken {
             taken.clear();
         }
+        self.counts.fill(0);
     }
 
     /// Becomes equal to another one of the same model.
@@ -70,6 +76,17 @@ impl<'a> Scheduler<'a> {
         for (taken, of) in self.taken.iter_mut().zip(&other.taken) {
             taken.copy_from(of);
         }
+        self.counts.copy_from_slice(&other.counts);
+    }
+
+    /// How many pods of a workload are on a node.
+    #[must_use]
+    pub fn count(&self, id: WorkloadId, node: NodeId) -> u32 {
+        u32::from(self.counts[self.at(id, node)])
+    }
+
+    fn at(&self, id: WorkloadId, node: NodeId) -> usize {
+        id.index() * self.cpu.len() + node.index()
     }
 
     /// Puts a pod onto a node.
@@ -80,11 +97,27 @@ impl<'a> Scheduler<'a> {
         self.memory[at] = self.memory[at].saturating_sub(asks.memory);
         self.pods[at] = self.pods[at].saturating_sub(1);
         self.taken[id.index()].insert(node);
+        let counted = self.at(id, node);
+        self.counts[counted] = self.counts[counted].saturating_add(1);
     }
 
-    /// A pod went with its node: the others of it no longer keep apart from it.
+    /// A pod went with its node: others no longer keep apart from it.
     pub fn gone(&mut self, id: WorkloadId, node: NodeId) {
-        self.taken[id.index()].remove(node);
+        let counted = self.at(id, node);
+        self.counts[counted] = self.counts[counted].saturating_sub(1);
+        if self.counts[counted] == 0 {
+            self.taken[id.index()].remove(node);
+        }
+    }
+
+    /// Takes a pod off a node that goes on.
+    pub fn take_off(&mut self, id: WorkloadId, node: NodeId) {
+        let asks = self.model.world.workloads[id].asks;
+        let at = node.index();
+        self.cpu[at] = self.cpu[at].saturating_add(asks.millicpu);
+        self.memory[at] = self.memory[at].saturating_add(asks.memory);
+        self.pods[at] += 1;
+        self.gone(id, node);
     }
 
     /// The nodes that a pod of it may land on now.
@@ -93,6 +126,9 @@ impl<'a> Scheduler<'a> {
         self.fitting.copy_from(&workload.nodes);
         self.fitting.keep(&self.alive);
         self.keep_apart(id, workload);
+        if !workload.relations.is_empty() {
+            self.heed_others(id);
+        }
         let Ask { millicpu, memory } = workload.asks;
         for node in &workload.nodes {
             let at = node.index();
@@ -134,7 +170,8 @@ impl<'a> Scheduler<'a> {
         }
         self.fitting.less(&self.taken[own]);
         for (other, there) in self.model.world.workloads.iter() {
-            if other != id && there.ports.iter().any(|port| workload.ports.contains(port)) {
+            let clash = |port: &HostPort| workload.ports.iter().any(|own| own.clashes(port));
+            if other != id && there.ports.iter().any(clash) {
                 self.fitting.less(&self.taken[other.index()]);
             }
         }

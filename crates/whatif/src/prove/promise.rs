@@ -1,6 +1,6 @@
 //! The promises of a lab.
 
-use model::lab::{Event, OffAndFails, OneOrMany, Promise};
+use model::lab::{Event, Lab, OffAndFails, OneOrMany, Promise};
 use serde::Serialize;
 
 use super::compile::{Target, compile_beside};
@@ -90,6 +90,21 @@ pub struct Stay {
     pub suggestions: Vec<Suggestion>,
 }
 
+/// The verdicts alone, without smallest sets and changes that would help: fast enough for every
+/// `check`.
+#[must_use]
+pub fn judge(model: &Model, lab: &Lab) -> Proof {
+    let mut asker = Asker::new(model);
+    let promises = lab.promises.iter();
+    Proof {
+        lab: model.world.name.clone(),
+        promises: promises
+            .map(|promise| one(model, None, promise, &mut asker))
+            .collect(),
+        assumed: model.world.assumed.clone(),
+    }
+}
+
 /// Checks all promises of a lab.
 #[must_use]
 pub fn prove(model: &Model, input: Input<'_>) -> Proof {
@@ -98,46 +113,22 @@ pub fn prove(model: &Model, input: Input<'_>) -> Proof {
     Proof {
         lab: model.world.name.clone(),
         promises: promises
-            .map(|promise| one(model, input, promise, &mut asker))
+            .map(|promise| one(model, Some(input), promise, &mut asker))
             .collect(),
         assumed: model.world.assumed.clone(),
     }
 }
 
-fn one(model: &Model, input: Input<'_>, promise: &Promise, asker: &mut Asker<'_>) -> Proven {
+fn one(
+    model: &Model,
+    input: Option<Input<'_>>,
+    promise: &Promise,
+    asker: &mut Asker<'_>,
+) -> Proven {
     let within = promise
         .within
         .map(|within| u64::try_from(within.0.as_millis()).unwrap_or(u64::MAX));
-    let named = |what: &OneOrMany| {
-        let mut failure = model.world.no_failure();
-        let mut names = what.all().into_iter();
-        names
-            .try_for_each(|name| model.world.add_named(name, &mut failure))
-            .map(|()| failure)
-            .map_err(|error| error.to_string())
-    };
-    let any = |count: u32| {
-        let hosts = if count == 1 {
-            "host fails"
-        } else {
-            "hosts fail"
-        };
-        format!("any {count} {hosts}")
-    };
-    let (when, sets) = match &promise.when {
-        Event::Off(what) => (
-            format!("{} off", what.all().join(", ")),
-            named(what).map(Sets::One),
-        ),
-        Event::Fails(count) => (
-            any(*count),
-            Ok(Sets::Hosts(*count as usize, model.world.no_failure())),
-        ),
-        Event::OffAndFails(OffAndFails { off, fails }) => (
-            format!("{} off and {}", off.all().join(", "), any(*fails)),
-            named(off).map(|off| Sets::Hosts(*fails as usize, off)),
-        ),
-    };
+    let (when, sets) = (named_event(&promise.when), sets_of(model, &promise.when));
     let stays: Vec<Stay> = promise
         .stays
         .iter()
@@ -151,8 +142,13 @@ fn one(model: &Model, input: Input<'_>, promise: &Promise, asker: &mut Asker<'_>
             },
             (Ok(sets), Ok(targets)) => {
                 let mut stay = stay(model, what, &targets, sets, within, asker);
-                if stay.kept == Kept::Breaks {
-                    stay.suggestions = help(model, input, &targets, &stay.counterexample);
+                if let Some(input) = input {
+                    let (cuts, all) = cuts_in_words(model, &targets);
+                    stay.cuts = cuts;
+                    stay.all_cuts = all;
+                    if stay.kept == Kept::Breaks {
+                        stay.suggestions = help(model, input, &targets, &stay.counterexample);
+                    }
                 }
                 stay
             }
@@ -164,6 +160,44 @@ fn one(model: &Model, input: Input<'_>, promise: &Promise, asker: &mut Asker<'_>
         stays,
         within,
         because: promise.because.clone(),
+    }
+}
+
+/// The failures that an event names, in words.
+pub(crate) fn named_event(event: &Event) -> String {
+    let any = |count: u32| {
+        let hosts = if count == 1 {
+            "host fails"
+        } else {
+            "hosts fail"
+        };
+        format!("any {count} {hosts}")
+    };
+    match event {
+        Event::Off(what) => format!("{} off", what.all().join(", ")),
+        Event::Fails(count) => any(*count),
+        Event::OffAndFails(OffAndFails { off, fails }) => {
+            format!("{} off and {}", off.all().join(", "), any(*fails))
+        }
+    }
+}
+
+/// The failures that an event names, as sets.
+fn sets_of(model: &Model, event: &Event) -> Result<Sets, String> {
+    let named = |what: &OneOrMany| {
+        let mut failure = model.world.no_failure();
+        let mut names = what.all().into_iter();
+        names
+            .try_for_each(|name| model.world.add_named(name, &mut failure))
+            .map(|()| failure)
+            .map_err(|error| error.to_string())
+    };
+    match event {
+        Event::Off(what) => named(what).map(Sets::One),
+        Event::Fails(count) => Ok(Sets::Hosts(*count as usize, model.world.no_failure())),
+        Event::OffAndFails(OffAndFails { off, fails }) => {
+            named(off).map(|off| Sets::Hosts(*fails as usize, off))
+        }
     }
 }
 
@@ -290,10 +324,38 @@ fn stay(
     } else {
         timed(model, targets, sets, within, asker, &mut stay);
     }
-    let (cuts, all) = cuts_in_words(model, targets);
-    stay.cuts = cuts;
-    stay.all_cuts = all;
     stay
+}
+
+/// What of a promise breaks while these are away, and `spent` of the failures that it names have
+/// happened already: the word of what does not stay, for each.
+pub(crate) fn broken_beside(
+    model: &Model,
+    promise: &Promise,
+    away: &Failure,
+    spent: usize,
+) -> Vec<String> {
+    let Ok(sets) = sets_of(model, &promise.when) else {
+        return Vec::new();
+    };
+    let sets = match sets {
+        Sets::One(mut failure) => {
+            failure.add(away);
+            Sets::One(failure)
+        }
+        Sets::Hosts(count, mut off) => {
+            off.add(away);
+            Sets::Hosts(count.saturating_sub(spent), off)
+        }
+    };
+    let breaks = |what: &&String| {
+        let targets = targets(model, what).unwrap_or_default();
+        !targets.is_empty()
+            && smallest(model, &targets, &sets, Course::UNLESS_UNKNOWN)
+                .1
+                .is_some()
+    };
+    promise.stays.iter().filter(breaks).cloned().collect()
 }
 
 /// The smallest set that breaks one of the targets, and how many were told apart.

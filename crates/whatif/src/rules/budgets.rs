@@ -1,6 +1,7 @@
 //! Rule 5: disruption budgets bind drains only.
 
 use super::Rule;
+use crate::span::{Ms, s};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -11,6 +12,9 @@ pub const RULE: Rule = Rule {
     source: "Kubernetes pkg/controller/tainteviction (calls Delete); website \
              concepts/workloads/pods/disruptions.md",
 };
+
+/// How long a pod may take to end when it is asked to (`terminationGracePeriodSeconds`, its default).
+pub const GRACE: Ms = s(30);
 
 /// How many pods a drain may take away at once: the budget less what is away already.
 #[must_use]

@@ -23,15 +23,17 @@ pub const PASS: Ms = s(5);
 /// How old a lease may be (`--node-monitor-grace-period`).
 #[must_use]
 pub fn grace(kubernetes: Option<&str>) -> Ms {
-    let minor = kubernetes
-        .and_then(|version| version.split('.').nth(1))
-        .and_then(|minor| minor.parse::<u32>().ok());
     // An unnamed version is a new one.
-    if minor.is_some_and(|minor| minor < 32) {
+    if minor(kubernetes).is_some_and(|minor| minor < 32) {
         s(40)
     } else {
         s(50)
     }
+}
+
+/// The minor version of Kubernetes 1.
+pub(super) fn minor(kubernetes: Option<&str>) -> Option<u32> {
+    kubernetes?.split('.').nth(1)?.parse().ok()
 }
 
 /// When a node that falls silent counts as gone: its last renewal was up to one interval ago.

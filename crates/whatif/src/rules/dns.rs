@@ -1,4 +1,4 @@
-//! Rule 14: names inside the cluster.
+//! Rule 14: names.
 
 use super::Rule;
 use crate::span::{Ms, s};
@@ -9,7 +9,8 @@ pub const RULE: Rule = Rule {
     title: "a question to a dead DNS server costs 5 s",
     text: "Until a dead CoreDNS pod is left out (rule W001), every question that goes to it waits 5 s \
            and is asked again. With all of them on one host there is no answer until they are \
-           replaced.",
+           replaced. A name of the house is answered for by one machine: without it, only who asked \
+           before finds the way.",
     source: "glibc resolv.h (RES_TIMEOUT 5, RES_DFLRETRY 2); kubernetes/kubeadm#1657; \
              kubernetes/kubernetes#77650",
 };

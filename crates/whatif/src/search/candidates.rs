@@ -35,6 +35,7 @@ fn app(lab: &Lab, name: &Name, report: &Report, all: &mut Vec<Candidate>) {
         other_node(lab, name, volume_name, report, all);
         other_class(lab, name, volume_name, volume.class.as_deref(), all);
     }
+    volatile_too(lab, name, all);
     other_places(lab, name, all);
     twice(lab, name, all);
 }
@@ -72,6 +73,26 @@ fn keep_off(lab: &Lab, name: &Name, report: &Report, all: &mut Vec<Candidate>) {
             format!("apps.{name}.placement.volatile"),
             "false".to_owned(),
         )],
+    });
+}
+
+/// It bears the taints of hosts that come and go.
+fn volatile_too(lab: &Lab, name: &Name, all: &mut Vec<Candidate>) {
+    let mut changed = lab.clone();
+    let Some(mut placement) = placement(&mut changed, name) else {
+        return;
+    };
+    if placement.volatile == Some(true) {
+        return;
+    }
+    placement.volatile = Some(true);
+    if let Some(app) = changed.apps.get_mut(name) {
+        app.placement = Some(placement);
+    }
+    all.push(Candidate {
+        lab: changed,
+        change: format!("let {name} run on hosts that come and go, too"),
+        write: vec![(format!("apps.{name}.placement.volatile"), "true".to_owned())],
     });
 }
 

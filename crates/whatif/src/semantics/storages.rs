@@ -60,7 +60,7 @@ impl<A: Algebra> Run<'_, A> {
                 bit
             }
             StorageKind::Nfs { host, .. } => self.in_network(*host),
-            StorageKind::Local => self.algebra.constant(true),
+            StorageKind::Local | StorageKind::Folder => self.algebra.constant(true),
             StorageKind::Object(uplinks) => {
                 let mut bit = self.algebra.constant(true);
                 for link in uplinks {

@@ -6,22 +6,29 @@ use super::{Algebra, Course, Run};
 use crate::bits::Bits;
 use crate::ids::{Id as _, NodeId, WorkloadId};
 use crate::rules;
-use crate::world::{Controller, Way, Workload};
+use crate::world::{Attach, Controller, Way, Workload};
 
 impl<A: Algebra> Run<'_, A> {
     pub(super) fn workloads(&mut self) {
+        self.state.kept.clear();
         self.state.pods.clear();
+        self.state.again.clear();
         self.state.left.clear();
         self.state.own.clear();
+        self.calm();
         for (id, workload) in self.world.workloads.iter() {
-            let left = self.left(id, workload);
+            let kept = self.left(id, workload);
+            let left = self.undisturbed(id, kept);
+            let again = self.again(id, workload, kept);
             let moved = self.moved(id, workload);
-            let runs = match moved {
-                Some(moved) => self.algebra.either(left, moved),
-                None => left,
-            };
+            let mut runs = self.algebra.either(left, again);
+            if let Some(moved) = moved {
+                runs = self.algebra.either(runs, moved);
+            }
             let rest = self.stands_on(workload);
+            self.state.kept.push(kept);
             self.state.pods.push(left);
+            self.state.again.push(again);
             let left = self.algebra.both(left, rest);
             let own = self.algebra.both(runs, rest);
             self.state.left.push(left);
@@ -68,11 +75,13 @@ impl<A: Algebra> Run<'_, A> {
         if self.course.lucky || workload.controller == Controller::DaemonSet {
             return self.among_two(1, holds, untold);
         }
-        match workload.apart {
-            None => self.among_two(count, holds, untold),
-            Some(Apart::Node) => self.among_two(count - replicas.min(count) + 1, holds, untold),
-            Some(Apart::Host | Apart::Site) => self.domains(id, replicas),
+        if workload.apart == Some(Apart::Node) {
+            return self.among_two(count - replicas.min(count) + 1, holds, untold);
         }
+        if self.model.rooms[id].domains.is_empty() {
+            return self.among_two(count, holds, untold);
+        }
+        self.domains(id, replicas)
     }
 
     fn among_two(
@@ -103,16 +112,53 @@ impl<A: Algebra> Run<'_, A> {
         self.algebra.at_least(wanted, &self.state.second)
     }
 
+    /// Who need not drive others out: nothing of it goes, or it finds room anyway.
+    fn calm(&mut self) {
+        self.state.calm.clear();
+        for (id, workload) in self.world.workloads.iter() {
+            let asked = self.model.rooms[id].presses && !self.course.lucky;
+            let calm = if !asked {
+                self.algebra.constant(true)
+            } else {
+                let untouched = self.among(workload.nodes.len(), &workload.nodes);
+                let room = self.weighs(id, true);
+                self.algebra.either(untouched, room)
+            };
+            self.state.calm.push(calm);
+        }
+    }
+
+    /// It is left where it was, and nobody drives it out. Where nobody can place pods, nobody does;
+    /// that is not said here, because it would make a failure heal.
+    fn undisturbed(&mut self, id: WorkloadId, kept: A::Bit) -> A::Bit {
+        let model = self.model;
+        let mut bit = kept;
+        for above in &model.rooms[id].above {
+            bit = self.algebra.both(bit, self.state.calm[above.index()]);
+        }
+        bit
+    }
+
+    /// Driven out by others on a node that goes on, it runs again elsewhere.
+    fn again(&mut self, id: WorkloadId, workload: &Workload, kept: A::Bit) -> A::Bit {
+        let pinned = workload
+            .volumes
+            .iter()
+            .any(|volume| volume.attach == Attach::Pinned);
+        if self.model.rooms[id].above.is_empty() || pinned || self.course.lucky {
+            return self.algebra.constant(false);
+        }
+        let control = self.state.control[workload.cluster.index()];
+        let placed = self.placed(id);
+        let placed = self.algebra.both(control, placed);
+        self.algebra.both(kept, placed)
+    }
+
     /// A pod of it is made anew elsewhere; `None` where that never happens.
     fn moved(&mut self, id: WorkloadId, workload: &Workload) -> Option<A::Bit> {
-        let Course {
-            fenced,
-            ended,
-            lucky,
-            ..
-        } = self.course;
+        let Course { fenced, lucky, .. } = self.course;
         let cluster = &self.world.clusters[workload.cluster];
-        let ended = ended && cluster.shutdown > 0;
+        let ended = self.course.ends(self.world, workload);
         let replaced = rules::controllers::replaces(workload.controller, fenced, ended);
         let follows =
             |volume: &crate::world::VolumeUse| rules::attach::follows(volume.attach, fenced, ended);
@@ -133,18 +179,51 @@ impl<A: Algebra> Run<'_, A> {
             }
         }
         let placed = self.placed(id);
-        Some(self.algebra.both(bit, placed))
+        bit = self.algebra.both(bit, placed);
+        // Pods on nodes that are gone still count where they may not be near each other.
+        let domains = &self.model.rooms[id].domains;
+        if !domains.is_empty() && !ended && !fenced && !lucky {
+            let whole = self.whole_domain(id);
+            bit = self.algebra.both(bit, whole);
+        }
+        Some(bit)
+    }
+
+    /// At least one place of pods that keep apart lost none of its nodes, and has room.
+    fn whole_domain(&mut self, id: WorkloadId) -> A::Bit {
+        let room = &self.model.rooms[id];
+        if !room.sure.plain {
+            return self.algebra.constant(false);
+        }
+        self.state.second.clear();
+        for domain in &room.domains {
+            if domain.meets(&room.holds) || self.course.benefit {
+                let whole = self.among(domain.len(), domain);
+                self.state.second.push(whole);
+            }
+        }
+        self.algebra.at_least(1, &self.state.second)
     }
 
     fn placed(&mut self, id: WorkloadId) -> A::Bit {
         let model = self.model;
         let room = &model.rooms[id];
-        if room.plain || self.course.lucky {
+        if room.tied && !self.course.lucky {
+            return self.algebra.constant(false);
+        }
+        if room.sure.plain || self.course.lucky {
             let untold = (self.course.benefit && !room.untold.is_empty()).then_some(&room.untold);
             return self.among_two(1, &room.holds, untold);
         }
+        self.weighs(id, false)
+    }
+
+    /// There is room for certain; `calm`: without driving others out.
+    fn weighs(&mut self, id: WorkloadId, calm: bool) -> A::Bit {
+        let room = &self.model.rooms[id];
+        let share = if calm { &room.calm } else { &room.sure };
         self.state.weighed.clear();
-        for (node, weight) in &room.weights {
+        for (node, weight) in &share.weights {
             self.state
                 .weighed
                 .push((self.state.nodes[node.index()], *weight));
@@ -153,10 +232,10 @@ impl<A: Algebra> Run<'_, A> {
             for node in &room.untold {
                 self.state
                     .weighed
-                    .push((self.state.nodes[node.index()], room.threshold));
+                    .push((self.state.nodes[node.index()], share.threshold));
             }
         }
-        self.algebra.weighs(room.threshold, &self.state.weighed)
+        self.algebra.weighs(share.threshold, &self.state.weighed)
     }
 
     pub(super) fn needs(&mut self) {
@@ -183,7 +262,11 @@ impl<A: Algebra> Run<'_, A> {
         self.state.reached.clear();
         for (id, workload) in self.world.workloads.iter() {
             let served = self.state.served[id.index()];
-            let way = self.way(workload);
+            let mut way = self.way(workload);
+            // What was asked before may be remembered for a while.
+            if let Some(host) = workload.named_by.filter(|_| !self.course.lucky) {
+                way = self.algebra.both(way, self.state.hosts[host.index()]);
+            }
             let reached = self.algebra.both(served, way);
             self.state.reached.push(reached);
         }
@@ -192,7 +275,15 @@ impl<A: Algebra> Run<'_, A> {
     fn way(&mut self, workload: &Workload) -> A::Bit {
         match &workload.way {
             None | Some(Way::Forward) => self.algebra.constant(true),
-            Some(Way::Balanced { .. }) => self.state.balanced[workload.cluster.index()],
+            Some(Way::Balanced { keep_source }) => {
+                let balanced = self.state.balanced[workload.cluster.index()];
+                let heard = *keep_source && self.is_heard(workload);
+                if !keep_source || heard {
+                    balanced
+                } else {
+                    self.algebra.constant(false)
+                }
+            }
             Some(Way::Through(by)) => {
                 let door = self.state.served[by.index()];
                 let by = &self.world.workloads[*by];
@@ -205,5 +296,18 @@ impl<A: Algebra> Run<'_, A> {
             }
             Some(Way::Unknown(_)) => self.unknown(),
         }
+    }
+
+    /// Whether only a node with a pod answers for its address, and every node that may have one
+    /// can (rule 12); in the lucky course, one of them.
+    fn is_heard(&self, workload: &Workload) -> bool {
+        let balancer = &self.world.clusters[workload.cluster].balancer;
+        balancer.as_ref().is_none_or(|balancer| {
+            if self.course.lucky {
+                workload.nodes.meets(&balancer.speakers)
+            } else {
+                workload.nodes.within(&balancer.speakers)
+            }
+        })
     }
 }

@@ -5,7 +5,7 @@ use crate::bits::Bits;
 use crate::events::Scenario;
 use crate::ids::{ClusterId, DiskId, Id as _, NodeId, PoolId, StorageId, WorkloadId};
 use crate::rules;
-use crate::semantics::{Model, State};
+use crate::semantics::{Course, Model, State};
 use crate::span::{Span, s};
 use crate::world::{Element, StorageKind};
 
@@ -100,6 +100,7 @@ impl After {
                 StorageKind::Ceph(_)
                 | StorageKind::Nfs { .. }
                 | StorageKind::Local
+                | StorageKind::Folder
                 | StorageKind::Object(_)
                 | StorageKind::Unknown(_) => false,
             };
@@ -181,9 +182,10 @@ impl After {
     pub(super) fn deleted(&self, model: &Model, id: WorkloadId) -> Option<Span> {
         let world = &model.world;
         let workload = &world.workloads[id];
-        let gone = self.gone[workload.cluster.index()];
-        let deleted = rules::eviction::deleted(gone, workload.patience)?;
-        let zones = &world.clusters[workload.cluster].zones;
+        let cluster = &world.clusters[workload.cluster];
+        let tainted = self.gone[workload.cluster.index()].after(cluster.taint);
+        let deleted = rules::eviction::deleted(tainted, workload.patience)?;
+        let zones = &cluster.zones;
         let counts = &self.counts[workload.cluster.index()];
         let turns = zones
             .iter()
@@ -205,8 +207,9 @@ impl After {
     ) -> Option<Span> {
         let workload = &model.world.workloads[id];
         let cluster = &model.world.clusters[workload.cluster];
-        let ended = if scenario.in_order() && cluster.shutdown > 0 {
-            rules::shutdown::pods_ended(cluster.shutdown)
+        let course = scenario.course(Course::SURE);
+        let ended = if course.ends(&model.world, workload) {
+            rules::shutdown::pods_ended(cluster.shutdown.max(rules::budgets::GRACE))
         } else if scenario.fenced {
             // Somebody has to see it and say it.
             Span::new(0, s(10))

@@ -107,8 +107,15 @@ impl Comeback {
             Thing::Addresses(id) => self.api[id.index()],
             Thing::Storage(id) => self.storages[id.index()],
             Thing::Link(id) => self.links[id.index()],
+            // It waits for its next turn anyway.
+            Thing::Backup(_) => None,
             Thing::Workload(id) | Thing::Way(id) => self.served[id.index()],
         }
+    }
+
+    /// When a node is ready again.
+    pub(super) fn of_node(&self, id: NodeId) -> Option<Span> {
+        self.nodes.get(id.index()).copied().flatten()
     }
 
     fn returns(asker: &Asker<'_>, element: Element) -> Option<Span> {
@@ -272,7 +279,7 @@ impl Comeback {
                 };
                 self.hosts[host.index()]?.both(of)
             }
-            StorageKind::Local | StorageKind::Unknown(_) => Span::NOW,
+            StorageKind::Local | StorageKind::Folder | StorageKind::Unknown(_) => Span::NOW,
             StorageKind::Object(links) => {
                 let mut at = Span::NOW;
                 for link in links {
@@ -325,6 +332,9 @@ impl Comeback {
         }
         if let Some(Way::Through(by)) = &workload.way {
             at = at.both(self.workloads[by.index()]?);
+        }
+        if let Some(host) = workload.named_by {
+            at = at.both(self.hosts[host.index()]?);
         }
         Some(at)
     }

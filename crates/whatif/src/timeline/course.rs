@@ -77,6 +77,10 @@ impl<'a> Asker<'a> {
             let fate = self.link(link);
             self.fates.push(fate);
         }
+        for backup in world.backups.ids() {
+            let fate = self.backup(backup);
+            self.fates.push(fate);
+        }
         self.workloads();
         if self.scenario.back.is_some() {
             let mut comeback = std::mem::take(&mut self.comeback);
@@ -85,6 +89,13 @@ impl<'a> Asker<'a> {
             self.end_waiting();
         }
         &self.fates
+    }
+
+    /// When a node is ready again, by the question asked last; `None`: nothing in it brings it back,
+    /// or nothing was to return. A node that did not go is there at time 0.
+    #[must_use]
+    pub fn node_back(&self, node: NodeId) -> Option<Span> {
+        self.scenario.back.and_then(|_| self.comeback.of_node(node))
     }
 
     /// The same, as what happens in the order of time.
@@ -102,16 +113,13 @@ impl<'a> Asker<'a> {
         self.scenario.fail.copy_from(&scenario.fail);
         self.scenario.graceful = scenario.graceful;
         self.scenario.fenced = scenario.fenced;
+        self.scenario.drained = scenario.drained;
         self.scenario.back = scenario.back;
         self.scenario.gone();
     }
 
     fn evaluate(&mut self) {
-        let with = |course: Course| Course {
-            fenced: self.scenario.fenced,
-            ended: self.scenario.in_order(),
-            ..course
-        };
+        let with = |course: Course| self.scenario.course(course);
         let (sure, unless, possible) = (
             with(Course::SURE),
             with(Course::UNLESS_UNKNOWN),
@@ -179,6 +187,17 @@ impl<'a> Asker<'a> {
             let served = self.fates[first + id.index()];
             if let Some(way) = &workload.way {
                 let mut fate = self.way(way, served, first);
+                if let Some(host) = workload.named_by
+                    && !self.sure.hosts[host.index()]
+                {
+                    let gone = stopped(Thing::Way(id), Verdict::Down, Cause::NamesGone(host));
+                    // What was asked before may be remembered for a while.
+                    let gone = Fate {
+                        certain: false,
+                        ..gone
+                    };
+                    fate = fate.and(gone, gone.cause);
+                }
                 fate.thing = Thing::Way(id);
                 self.fates.push(fate);
             }
@@ -201,9 +220,18 @@ impl<'a> Asker<'a> {
         };
         match way {
             Way::Forward => served,
-            Way::Balanced { .. } => {
+            Way::Balanced { keep_source } => {
                 let answered = answered(cluster);
-                served.and(answered, answered.cause)
+                let fate = served.and(answered, answered.cause);
+                if *keep_source && !self.is_heard(id) {
+                    let silent = stopped(Thing::Way(id), Verdict::Down, Cause::NotHeard(cluster));
+                    let silent = Fate {
+                        certain: false,
+                        ..silent
+                    };
+                    return fate.and(silent, silent.cause);
+                }
+                fate
             }
             Way::Through(by) => {
                 let door = self.fates[first + by.index()];
@@ -224,6 +252,15 @@ impl<'a> Asker<'a> {
         }
     }
 
+    /// Whether every node that may have a pod of it can answer for its address.
+    fn is_heard(&self, id: WorkloadId) -> bool {
+        let workload = &self.model.world.workloads[id];
+        let balancer = &self.model.world.clusters[workload.cluster].balancer;
+        balancer
+            .as_ref()
+            .is_none_or(|balancer| workload.nodes.within(&balancer.speakers))
+    }
+
     fn workload_of(&self, thing: Thing) -> WorkloadOf {
         match thing {
             Thing::Workload(id) | Thing::Way(id) => {
@@ -232,7 +269,9 @@ impl<'a> Asker<'a> {
             Thing::Api(id) | Thing::Dns(id) | Thing::Addresses(id) => {
                 WorkloadOf(id, WorkloadId::at(0))
             }
-            Thing::Storage(_) | Thing::Link(_) => WorkloadOf(ClusterId::at(0), WorkloadId::at(0)),
+            Thing::Storage(_) | Thing::Link(_) | Thing::Backup(_) => {
+                WorkloadOf(ClusterId::at(0), WorkloadId::at(0))
+            }
         }
     }
 

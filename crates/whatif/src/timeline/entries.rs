@@ -125,10 +125,18 @@ impl List<'_> {
         let gone = |zone: &crate::bits::Bits<NodeId>| zone.common(&asker.gone);
         let zones = || cluster.zones.iter();
         if zones().any(|zone| rules::brakes::stops(zone.len(), gone(zone))) {
-            let at = rules::eviction::tainted(known);
+            let at = known.after(cluster.taint);
             self.add(at, What::Braked(id), RuleNo::Brakes, true);
-        } else if let Some(deleted) = rules::eviction::deleted(known, rules::eviction::PATIENCE) {
-            let turns = zones().map(|zone| rules::brakes::turn(zone.len(), gone(zone)).latest);
+        }
+        // Other zones go on.
+        let evicts =
+            zones().any(|zone| gone(zone) > 0 && !rules::brakes::stops(zone.len(), gone(zone)));
+        let tainted = known.after(cluster.taint);
+        if let Some(deleted) = rules::eviction::deleted(tainted, rules::eviction::PATIENCE)
+            && evicts
+        {
+            let zones = zones().filter(|zone| !rules::brakes::stops(zone.len(), gone(zone)));
+            let turns = zones.map(|zone| rules::brakes::turn(zone.len(), gone(zone)).latest);
             let turn = Span::new(0, turns.max().unwrap_or(0));
             self.add(
                 deleted.after(turn),
@@ -180,7 +188,11 @@ impl List<'_> {
                     clusters.any(|(_, cluster)| cluster.dns == Some(id))
                 }
                 Thing::Storage(_) => fate.verdict == Verdict::Stays,
-                Thing::Dns(_) | Thing::Api(_) | Thing::Addresses(_) | Thing::Link(_) => false,
+                Thing::Dns(_)
+                | Thing::Api(_)
+                | Thing::Addresses(_)
+                | Thing::Link(_)
+                | Thing::Backup(_) => false,
             };
             if !told {
                 self.fate(fate);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ids::{ClusterId, LinkId, PoolId, StorageId, WorkloadId};
+use crate::ids::{BackupId, ClusterId, HostId, LinkId, PoolId, StorageId, WorkloadId};
 use crate::rules::RuleNo;
 use crate::span::Span;
 use crate::world::Attach;
@@ -53,6 +53,8 @@ pub enum Thing {
     Storage(StorageId),
     /// A network.
     Link(LinkId),
+    /// A backup.
+    Backup(BackupId),
     /// What runs in pods.
     Workload(WorkloadId),
     /// The way to it from outside.
@@ -83,6 +85,14 @@ pub enum Cause {
     Ended,
     /// Its nodes are marked out-of-service.
     Fenced,
+    /// Its pods were asked to go before, and started elsewhere.
+    Drained,
+    /// Its disruption budget lets no pod go, so that a drain waits; then its node goes.
+    Held,
+    /// A more important one may take its room.
+    DrivenOut(WorkloadId),
+    /// Pods of others decide where it may be.
+    Tied,
     /// One of its volumes, by position, cannot follow.
     Volume(usize, Attach),
     /// Its controller does not replace pods of nodes that are gone.
@@ -121,6 +131,10 @@ pub enum Cause {
     DiskLost(WorkloadId),
     /// A network or an uplink is gone.
     LinkGone(LinkId),
+    /// The host that answers for its name is gone.
+    NamesGone(HostId),
+    /// Its pods may be where nobody answers for its address.
+    NotHeard(ClusterId),
     /// It needs that.
     Needs(WorkloadId),
     /// The way leads through that.
@@ -138,7 +152,10 @@ impl Cause {
             | Self::NotThereBefore
             | Self::NotKnown
             | Self::NoNode
+            | Self::DrivenOut(_)
+            | Self::Tied
             | Self::NoRoom => RuleNo::Scheduler,
+            Self::Drained | Self::Held => RuleNo::Budgets,
             Self::OthersLeft => RuleNo::Detection,
             Self::Evicted | Self::Patient => RuleNo::Eviction,
             Self::Ended => RuleNo::Shutdown,
@@ -148,7 +165,8 @@ impl Cause {
             Self::NoControl(_) => RuleNo::Api,
             Self::Quorum(_) => RuleNo::Etcd,
             Self::Endpoint(_) | Self::HandedOver(_) => RuleNo::Vip,
-            Self::Announced(_) | Self::NobodyAnswers(_) => RuleNo::Balancer,
+            Self::Announced(_) | Self::NobodyAnswers(_) | Self::NotHeard(_) => RuleNo::Balancer,
+            Self::NamesGone(_) => RuleNo::Dns,
             Self::Still(_)
             | Self::StorageGone(_)
             | Self::Copies(_)

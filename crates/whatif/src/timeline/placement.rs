@@ -28,7 +28,7 @@ pub fn placement(asker: &Asker<'_>, id: WorkloadId) -> Placement {
             certain.insert(*node);
         }
     }
-    if possible.len() == 1 && room.untold.is_empty() {
+    if possible.len() == 1 && room.untold.is_empty() && !room.tied {
         certain.add(&possible);
     }
     possible.less(&certain);

@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::course::Asker;
 use super::fate::{Cause, Thing, Verdict};
 use super::placement::placement;
-use super::words;
+use super::{causes, words};
 use crate::events::Scenario;
 use crate::ids::NodeId;
-use crate::rules::RuleNo;
-use crate::span::Span;
+use crate::rules::{Rule, RuleNo};
+use crate::span::{Ms, Span};
 use crate::world::World;
 
 /// The answer to a question.
@@ -24,6 +24,8 @@ pub struct Report {
     pub away: Vec<String>,
     /// In order, instead of by a power cut.
     pub graceful: bool,
+    /// Its nodes are drained first.
+    pub drained: bool,
     /// After how many milliseconds it returns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back: Option<u64>,
@@ -33,6 +35,8 @@ pub struct Report {
     pub things: Vec<Line>,
     /// What happens, in the order of time.
     pub timeline: Vec<Moment>,
+    /// The rules that the answer follows, with their sources.
+    pub rules: Vec<&'static Rule>,
     /// What was assumed where the lab file is silent.
     pub assumed: Vec<String>,
 }
@@ -109,7 +113,8 @@ impl Report {
         ordered.sort_by_key(|fate| words::rank(world, fate.thing));
         let mut things = Vec::new();
         for fate in &ordered {
-            let plain = matches!(fate.thing, Thing::Link(_)) && fate.cause == Cause::Untouched;
+            let aside = matches!(fate.thing, Thing::Link(_) | Thing::Backup(_));
+            let plain = aside && fate.cause == Cause::Untouched;
             if !plain {
                 things.push(line(asker, fate));
             }
@@ -135,6 +140,7 @@ impl Report {
                 }),
             }
         }
+        shift(&mut things, &mut timeline, scenario.carried);
         let verdicts = [
             Verdict::Stays,
             Verdict::Moves,
@@ -155,8 +161,10 @@ impl Report {
             goes,
             away: named(&scenario.away),
             graceful: scenario.graceful,
-            back: scenario.back,
+            drained: scenario.drained,
+            back: scenario.back.map(|back| back + scenario.carried),
             counts: counts.filter(|counted| counted.count > 0).collect(),
+            rules: followed(&things, &timeline),
             timeline,
             assumed: assumed(world, scenario, &things),
             things,
@@ -168,6 +176,43 @@ impl Report {
     pub fn thing(&self, name: &str) -> Option<&Line> {
         self.things.iter().find(|line| line.thing == name)
     }
+}
+
+/// Tells all times from when power from outside went, where a battery carried things for a while.
+fn shift(things: &mut [Line], timeline: &mut Vec<Moment>, carried: Ms) {
+    if carried == 0 {
+        return;
+    }
+    let later = |span: &mut Span| *span = span.after(Span::new(carried, carried));
+    for line in things {
+        for span in [&mut line.from, &mut line.until, &mut line.partly] {
+            span.iter_mut().for_each(later);
+        }
+    }
+    timeline.iter_mut().for_each(|moment| later(&mut moment.at));
+    let dark = Moment {
+        at: Span::NOW,
+        what: "is without power from outside; batteries carry",
+        of: timeline
+            .first()
+            .map(|first| first.of.clone())
+            .unwrap_or_default(),
+        rule: RuleNo::Shutdown,
+        certain: true,
+    };
+    timeline.insert(0, dark);
+}
+
+/// The rules that lines and moments name, each once.
+fn followed(things: &[Line], timeline: &[Moment]) -> Vec<&'static Rule> {
+    let spoken = |line: &&Line| line.verdict != Verdict::Stays || line.until.is_some();
+    let things = things.iter().filter(spoken).map(|line| line.rule);
+    let mut all: Vec<RuleNo> = things
+        .chain(timeline.iter().map(|moment| moment.rule))
+        .collect();
+    all.sort();
+    all.dedup();
+    all.into_iter().map(RuleNo::rule).collect()
 }
 
 /// What the answer stands on besides the lab file and the rules.
@@ -221,7 +266,7 @@ fn line(asker: &Asker<'_>, fate: &super::fate::Fate) -> Line {
         from: fate.away.map(|away| away.from),
         until: fate.away.and_then(|away| away.until),
         partly: fate.partly,
-        because: words::cause(model, fate.thing, fate.cause, &asker.gone),
+        because: causes::cause(model, fate.thing, fate.cause, &asker.gone),
         rule: fate.cause.rule(),
         certain_nodes,
         possible_nodes,

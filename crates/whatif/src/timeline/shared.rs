@@ -2,7 +2,7 @@
 
 use super::course::{Asker, stopped};
 use super::fate::{Away, Cause, Fate, Thing, Verdict};
-use crate::ids::{ClusterId, Id as _, LinkId, PoolId, StorageId};
+use crate::ids::{BackupId, ClusterId, Id as _, LinkId, PoolId, StorageId};
 use crate::rules;
 use crate::span::Span;
 use crate::world::{BalancerKind, Endpoint, StorageKind};
@@ -157,6 +157,29 @@ impl Asker<'_> {
             Fate::untouched(thing)
         } else {
             stopped(thing, Verdict::Down, Cause::LinkGone(id))
+        }
+    }
+
+    /// A backup runs when where it is written to is there at its turn.
+    pub(super) fn backup(&self, id: BackupId) -> Fate {
+        let backup = &self.model.world.backups[id];
+        let thing = Thing::Backup(id);
+        if let Some(storage) = backup.storage {
+            let fate = self.storage(storage);
+            let cause = match fate.cause {
+                Cause::Untouched | Cause::Still(_) => return Fate::untouched(thing),
+                cause => cause,
+            };
+            return Fate {
+                thing,
+                cause,
+                ..fate
+            };
+        }
+        let there = |link: &&LinkId| self.sure.links[link.index()];
+        match (backup.uplinks.iter().find(there), backup.uplinks.first()) {
+            (None, Some(link)) => stopped(thing, Verdict::Down, Cause::LinkGone(*link)),
+            (Some(_), _) | (None, None) => Fate::untouched(thing),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::names::Index;
 use super::{Ask, Cluster, Endpoint, Node, World};
 use crate::bits::Bits;
 use crate::ids::{ClusterId, Id as _, LinkId, NodeId};
+use crate::place::eligible;
 use crate::rules;
 
 /// Kubelet keeps this much memory free before it evicts (`memory.available<100Mi`, its default).
@@ -46,6 +47,7 @@ impl World {
                 endpoint: self.endpoint(lab, cluster, &control_planes, index),
                 finds_by_itself: finds_by_itself(&cluster.distribution),
                 grace: rules::detection::grace(cluster.distribution.kubernetes()),
+                taint: rules::eviction::taint(cluster.distribution.kubernetes()),
                 shutdown: rules::shutdown::grace(&cluster.distribution),
                 zones,
                 control_planes,
@@ -96,6 +98,7 @@ impl World {
                     .filter_map(|network| index.links.get(network))
                     .copied()
                     .collect(),
+                labels: eligible::labels(lab, name, node),
             });
             index.nodes.insert(name.clone(), id);
         }

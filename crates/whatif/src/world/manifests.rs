@@ -1,22 +1,92 @@
 //! How an app runs, out of its Kubernetes objects.
 
-use model::lab::Apart;
-use model::quantity::Bytes;
+use std::collections::BTreeMap;
+
+use model::lab::Volume;
 use serde_json::Value;
 
-use super::{Ask, Controller, Workload};
+use super::pods::{self, Shape};
+use super::{Controller, Workload, selectors};
 use crate::place::eligible::Wish;
 use crate::rules;
 
-/// Takes over what the objects of an app say.
+/// Classes of priority by their names: those that objects of the lab make, and the built-in ones.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Priorities {
+    by_name: BTreeMap<String, Priority>,
+    default: Option<Priority>,
+}
+
+/// How important pods of a class are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Priority {
+    value: i32,
+    preempts: bool,
+}
+
+impl Priorities {
+    /// Those that are among all objects of a lab.
+    pub(super) fn of<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut all = Self::default();
+        let critical = |value| Priority {
+            value,
+            preempts: true,
+        };
+        let built_in = [
+            ("system-cluster-critical", rules::scheduler::CRITICAL),
+            ("system-node-critical", rules::scheduler::CRITICAL + 1000),
+        ];
+        for (name, value) in built_in {
+            all.by_name.insert(name.to_owned(), critical(value));
+        }
+        for object in objects {
+            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+            if text("/kind") != Some("PriorityClass") {
+                continue;
+            }
+            let value = object.get("value").and_then(Value::as_i64).unwrap_or(0);
+            let class = Priority {
+                value: i32::try_from(value).unwrap_or(i32::MAX),
+                preempts: text("/preemptionPolicy") != Some("Never"),
+            };
+            if object.get("globalDefault") == Some(&Value::Bool(true)) {
+                all.default = Some(class);
+            }
+            if let Some(name) = text("/metadata/name") {
+                all.by_name.insert(name.to_owned(), class);
+            }
+        }
+        all
+    }
+
+    fn of_pod(&self, pod: &Value) -> Result<Priority, String> {
+        let plain = Priority {
+            value: 0,
+            preempts: true,
+        };
+        let named = pod.get("priorityClassName").and_then(Value::as_str);
+        match named.filter(|name| !name.is_empty()) {
+            Some(name) => self
+                .by_name
+                .get(name)
+                .copied()
+                .ok_or_else(|| format!("the priority class {name} is not known")),
+            None => Ok(self.default.unwrap_or(plain)),
+        }
+    }
+}
+
+/// Takes over what the objects of an app say. What of it is about other pods, and the volumes that
+/// it claims, are returned.
 ///
 /// # Errors
 /// What of them the model does not know.
 pub(super) fn apply(
     objects: &[Value],
+    priorities: &Priorities,
     workload: &mut Workload,
     wish: &mut Wish,
-) -> Result<(), String> {
+) -> Result<Shape, String> {
     let mut found = objects.iter().filter_map(|object| {
         let kind = match object.get("kind").and_then(Value::as_str)? {
             "Deployment" => Controller::Deployment,
@@ -38,155 +108,105 @@ pub(super) fn apply(
     let Some(pod) = object.pointer("/spec/template/spec") else {
         return Err("its workload has no pod template".to_owned());
     };
-    workload.asks = asks(pod)?;
-    workload.ports = host_ports(pod);
-    let class = pod.get("priorityClassName").and_then(Value::as_str);
-    workload.priority = match class {
-        Some("system-cluster-critical" | "system-node-critical") => rules::scheduler::CRITICAL,
-        Some(other) => return Err(format!("the priority class {other} is not known")),
-        None => 0,
-    };
-    tolerations(pod, workload, wish);
-    if let Some(labels) = pod.get("nodeSelector").and_then(Value::as_object) {
-        for (key, value) in labels {
-            let value = value.as_str().unwrap_or_default().to_owned();
-            wish.labels.insert(key.clone(), value);
-        }
+    let priority = priorities.of_pod(pod)?;
+    workload.priority = priority.value;
+    let policy = pod.get("preemptionPolicy").and_then(Value::as_str);
+    workload.preempts = policy.map_or(priority.preempts, |policy| policy != "Never");
+    let mut shape = pods::take(object, pod, workload, wish)?;
+    shape.claims.extend(templates(object));
+    for claim in &mut shape.claims {
+        complete(objects, claim);
     }
-    affinity(pod, workload, wish)
+    workload.must_stay = must_stay(objects, &shape, workload.replicas)?;
+    Ok(shape)
 }
 
-fn asks(pod: &Value) -> Result<Ask, String> {
-    let mut sum = Ask::default();
-    let containers = pod.get("containers").and_then(Value::as_array);
-    for container in containers.into_iter().flatten() {
-        let of = |what: &str| container.pointer(&format!("/resources/requests/{what}"));
-        sum.millicpu += of("cpu").map_or(Ok(0), millicpu)?;
-        sum.memory += of("memory").map_or(Ok(0), memory)?;
+/// A volume that pods claim by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// The name of the claim.
+    pub(super) name: String,
+    /// What the claim says, as a volume of the lab file; `None`: its object is not among the app's.
+    pub(super) volume: Option<Volume>,
+}
+
+/// The claims that a `StatefulSet` makes for each of its pods.
+fn templates(object: &Value) -> Vec<Claim> {
+    let all = object.pointer("/spec/volumeClaimTemplates");
+    let all = all.and_then(Value::as_array).into_iter().flatten();
+    all.map(|claim| Claim {
+        name: name_of(claim).to_owned(),
+        volume: Some(claimed(claim)),
+    })
+    .collect()
+}
+
+fn name_of(object: &Value) -> &str {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    name.unwrap_or_default()
+}
+
+/// Looks the object of a claim up.
+fn complete(objects: &[Value], claim: &mut Claim) {
+    if claim.volume.is_some() {
+        return;
     }
-    Ok(sum)
+    let object = objects.iter().find(|object| {
+        let kind = object.get("kind").and_then(Value::as_str);
+        kind == Some("PersistentVolumeClaim") && name_of(object) == claim.name
+    });
+    claim.volume = object.map(claimed);
 }
 
-fn millicpu(value: &Value) -> Result<u64, String> {
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned);
-    let read = match text.strip_suffix('m') {
-        Some(milli) => milli.parse().ok(),
-        None => text.parse::<f64>().ok().and_then(|cores| {
-            // Kubernetes rounds up to whole thousandths.
-            let milli = (cores * 1000.0).ceil();
-            (0.0..1e9)
-                .contains(&milli)
-                .then(|| format!("{milli:.0}").parse().ok())?
-        }),
-    };
-    read.ok_or_else(|| format!("{text:?} is no amount of processor"))
-}
-
-fn memory(value: &Value) -> Result<u64, String> {
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned);
-    text.parse::<Bytes>()
-        .map(|bytes| bytes.0)
-        .map_err(|error| error.to_string())
-}
-
-fn host_ports(pod: &Value) -> Vec<u16> {
-    let containers = pod.get("containers").and_then(Value::as_array);
-    let ports = containers
-        .into_iter()
-        .flatten()
-        .filter_map(|container| container.get("ports")?.as_array())
-        .flatten();
-    ports
-        .filter_map(|port| u16::try_from(port.get("hostPort")?.as_u64()?).ok())
-        .collect()
-}
-
-fn tolerations(pod: &Value, workload: &mut Workload, wish: &mut Wish) {
-    let all = pod.get("tolerations").and_then(Value::as_array);
-    for toleration in all.into_iter().flatten() {
-        let text = |field: &str| toleration.get(field).and_then(Value::as_str);
-        match text("key") {
-            None => {
-                wish.tolerates_all = true;
-                wish.tolerates_control_planes = true;
-                workload.patience = u64::MAX;
-            }
-            Some("node.kubernetes.io/unreachable" | "node.kubernetes.io/not-ready") => {
-                let seconds = toleration.get("tolerationSeconds").and_then(Value::as_u64);
-                workload.patience =
-                    seconds.map_or(u64::MAX, |seconds| seconds.saturating_mul(1000));
-            }
-            Some(key) => {
-                let value = text("value").filter(|_| text("operator") != Some("Exists"));
-                wish.tolerates
-                    .push((key.to_owned(), value.map(str::to_owned)));
-            }
-        }
-    }
-}
-
-fn affinity(pod: &Value, workload: &mut Workload, wish: &mut Wish) -> Result<(), String> {
-    let required = "requiredDuringSchedulingIgnoredDuringExecution";
-    let of = |kind: &str| pod.pointer(&format!("/affinity/{kind}/{required}"));
-    if of("podAffinity").is_some() {
-        return Err("pod affinity is not modelled".to_owned());
-    }
-    let terms = of("nodeAffinity").and_then(|one| one.get("nodeSelectorTerms")?.as_array());
-    for term in terms.into_iter().flatten() {
-        let mut labels = std::collections::BTreeMap::new();
-        for expression in term
-            .get("matchExpressions")
-            .and_then(Value::as_array)
+fn claimed(claim: &Value) -> Volume {
+    let modes = claim.pointer("/spec/accessModes").and_then(Value::as_array);
+    let class = claim.pointer("/spec/storageClassName");
+    Volume {
+        class: class.and_then(Value::as_str).map(str::to_owned),
+        shared: modes
             .into_iter()
             .flatten()
-        {
-            let key = expression
-                .get("key")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            let values = expression.get("values").and_then(Value::as_array);
-            let operator = expression.get("operator").and_then(Value::as_str);
-            match (operator, values.map(Vec::as_slice)) {
-                (Some("In"), Some([Value::String(value)])) => {
-                    labels.insert(key.to_owned(), value.clone());
-                }
-                _ => {
-                    return Err(
-                        "a node affinity other than `In` with one value is not modelled".to_owned(),
-                    );
-                }
-            }
-        }
-        wish.any_of.push(labels);
+            .any(|mode| mode == "ReadWriteMany"),
+        ..Volume::default()
     }
-    let apart = of("podAntiAffinity").and_then(Value::as_array);
-    for term in apart.into_iter().flatten() {
-        workload.apart = Some(domain(term.get("topologyKey"))?);
-    }
-    let spread = pod
-        .get("topologySpreadConstraints")
-        .and_then(Value::as_array);
-    for constraint in spread.into_iter().flatten() {
-        let hard =
-            constraint.get("whenUnsatisfiable").and_then(Value::as_str) == Some("DoNotSchedule");
-        if hard {
-            return Err("a hard topology spread is not modelled".to_owned());
-        }
-    }
-    Ok(())
 }
 
-fn domain(key: Option<&Value>) -> Result<Apart, String> {
-    match key.and_then(Value::as_str) {
-        Some("kubernetes.io/hostname") => Ok(Apart::Node),
-        Some("topology.kubernetes.io/zone") => Ok(Apart::Site),
-        other => Err(format!(
-            "apart by {} is not modelled",
-            other.unwrap_or("nothing")
-        )),
+/// How many of its pods a drain must leave, by the disruption budgets that select them.
+fn must_stay(objects: &[Value], shape: &Shape, replicas: usize) -> Result<usize, String> {
+    let mut most = 0;
+    for object in objects {
+        if object.get("kind").and_then(Value::as_str) != Some("PodDisruptionBudget") {
+            continue;
+        }
+        let selector = selectors::of_pods(object.pointer("/spec/selector"))?;
+        // Of a budget without a selector it is assumed that it is meant for these pods: there are
+        // no others in the app.
+        let meant = selector.is_none_or(|wanted| selectors::all_hold(&wanted, &shape.labels));
+        if !meant {
+            continue;
+        }
+        let stays = match (
+            object.pointer("/spec/minAvailable"),
+            object.pointer("/spec/maxUnavailable"),
+        ) {
+            (Some(least), _) => amount(least, replicas)?,
+            (None, Some(most)) => replicas.saturating_sub(amount(most, replicas)?),
+            (None, None) => 0,
+        };
+        most = most.max(stays);
     }
+    Ok(most)
+}
+
+/// A number, or a part of all, rounded up as the disruption controller does.
+fn amount(value: &Value, all: usize) -> Result<usize, String> {
+    let part = value.as_str().and_then(|text| text.strip_suffix('%'));
+    let read = match part {
+        Some(percent) => percent
+            .parse::<usize>()
+            .ok()
+            .map(|percent| (all * percent).div_ceil(100)),
+        None => value.as_u64().and_then(|count| usize::try_from(count).ok()),
+    };
+    read.ok_or_else(|| format!("{value} is no amount of a disruption budget"))
 }

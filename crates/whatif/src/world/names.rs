@@ -9,6 +9,7 @@ use super::{Element, Failure, World};
 use crate::ids::{
     ClusterId, DiskId, HostId, LinkId, NodeId, PoolId, SiteId, StorageId, WorkloadId,
 };
+use crate::span::Ms;
 
 /// Positions by names, while a world is built.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ pub(super) struct Index {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "nothing in the lab is called {name:?}: name a host, HOST.DISK, node, site, storage, network, \
-     link:NETWORK, link:SITE-uplink, volatile, control-plane, everything or availability=volatile"
+     link:NETWORK, link:SITE-uplink, power:SITE, volatile, control-plane, everything or availability=volatile"
 )]
 pub struct NotFound {
     /// The name.
@@ -57,6 +58,16 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// How long the things of these names go on without power from outside, where that is what
+    /// fails: as long as the site's battery, the shortest of several.
+    pub(crate) fn carried(&self, names: &str) -> Option<Ms> {
+        let sites = names.split(',').filter_map(|part| {
+            let name = part.trim().strip_prefix("power:")?;
+            self.sites.iter().find(|(_, site)| site.name == name)
+        });
+        sites.map(|(_, site)| site.ups.unwrap_or(0)).min()
     }
 
     fn is_group(&self, name: &str) -> bool {
@@ -104,6 +115,10 @@ impl World {
 
     /// What is called so: first hosts, then nodes, sites, storages, networks; disks as `HOST.DISK`.
     fn find(&self, name: &str) -> Option<Thing> {
+        if let Some(name) = name.strip_prefix("power:") {
+            let found = self.sites.iter().find(|(_, site)| site.name == name);
+            return found.map(|(id, _)| Thing::Site(id));
+        }
         if let Some(link) = name.strip_prefix("link:") {
             return self.link_called(link).map(Thing::One);
         }

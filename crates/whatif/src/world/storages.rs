@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use model::lab::{
     FailureDomain, HostDisk, Lab, ObjectProvider, Pool as DeclaredPool, PoolKind, Service,
-    Storage as Declared,
+    Storage as Declared, Target,
 };
 use model::name::Name;
 
 use super::names::Index;
-use super::{Ceph, Domain, Pool, Storage, StorageKind, World};
-use crate::ids::{DiskId, HostId, Id as _, PoolId, StorageId};
+use super::{Backup, Ceph, Domain, Pool, Storage, StorageKind, World};
+use crate::ids::{DiskId, HostId, Id as _, LinkId, PoolId, StorageId};
 
 /// Ceph's own default (`osd_pool_default_size`).
 const COPIES: usize = 3;
@@ -50,6 +50,39 @@ impl World {
         if let (None, [only]) = (index.default_class, all.as_slice()) {
             index.default_class = Some(*only);
         }
+    }
+
+    /// Where backups are written to. One without a target that is known is a finding of `check`.
+    pub(super) fn add_backups(&mut self, lab: &Lab, index: &Index) {
+        for (name, backup) in &lab.backups {
+            let storage = match &backup.to {
+                Target::Storage(name) => index.storages.get(name).copied(),
+                Target::B2(_) | Target::S3(_) | Target::Here => None,
+            };
+            let outside = matches!(&backup.to, Target::B2(_) | Target::S3(_));
+            self.backups.push(Backup {
+                name: name.to_string(),
+                storage,
+                uplinks: if outside {
+                    self.all_uplinks()
+                } else {
+                    Vec::new()
+                },
+            });
+        }
+    }
+
+    /// The ways to the internet of the sites that nodes stand at.
+    fn all_uplinks(&self) -> Vec<LinkId> {
+        let mut uplinks: Vec<LinkId> = self
+            .nodes
+            .iter()
+            .filter_map(|(_, node)| self.hosts[node.host].site)
+            .filter_map(|site| self.sites[site].uplink)
+            .collect();
+        uplinks.sort();
+        uplinks.dedup();
+        uplinks
     }
 
     fn kind_of(&self, lab: &Lab, storage: &Declared, index: &Index) -> StorageKind {
@@ -104,18 +137,9 @@ impl World {
                 },
             },
             Declared::Local(_) => StorageKind::Local,
+            Declared::Folder(_) => StorageKind::Folder,
             Declared::Object(object) => match object.provider {
-                ObjectProvider::B2 | ObjectProvider::S3 => {
-                    let mut uplinks: Vec<_> = self
-                        .nodes
-                        .iter()
-                        .filter_map(|(_, node)| self.hosts[node.host].site)
-                        .filter_map(|site| self.sites[site].uplink)
-                        .collect();
-                    uplinks.sort();
-                    uplinks.dedup();
-                    StorageKind::Object(uplinks)
-                }
+                ObjectProvider::B2 | ObjectProvider::S3 => StorageKind::Object(self.all_uplinks()),
                 ObjectProvider::Compatible => {
                     StorageKind::Unknown("the lab file does not tell who serves it".to_owned())
                 }

@@ -3,23 +3,26 @@
 use std::collections::BTreeMap;
 
 use catalog::{Runs, RunsAs, known};
-use model::lab::{App, AppSource, Component, Distribution, Expose, Lab, Target, Volume};
+use model::lab::{App, AppSource, Component, Distribution, Lab};
 use model::name::Name;
 
+use super::manifests::Priorities;
 use super::names::Index;
-use super::{
-    Ask, Attach, Controller, Input, Origin, StorageKind, VolumeUse, Way, Workload, World, manifests,
-};
+use super::pods::Shape;
+use super::reach::volumes_of;
+use super::relations::Told;
+use super::{Ask, Attach, Controller, Input, Origin, Way, Workload, World, manifests};
 use crate::bits::Bits;
-use crate::ids::{ClusterId, Id as _, NodeId, PoolId, WorkloadId};
-use crate::place::eligible::{self, Wish};
+use crate::ids::{ClusterId, Id as _, NodeId, WorkloadId};
+use crate::place::eligible::{Wish, eligible};
 use crate::rules;
-use crate::span::Ms;
 
 impl World {
     pub(super) fn add_workloads(&mut self, input: Input<'_>, index: &mut Index) {
         let lab = input.lab;
         let mut needs: Vec<Vec<Name>> = Vec::new();
+        let mut told: BTreeMap<WorkloadId, Told> = BTreeMap::new();
+        let priorities = Priorities::of(input.manifests.values().flatten());
         self.add_cluster_dns(lab, &mut needs);
         for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
             if let Some(workload) = self.component(lab, name, component, index) {
@@ -31,8 +34,9 @@ impl World {
         }
         let mut apps: Vec<(WorkloadId, &App)> = Vec::new();
         for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
-            if let Some(workload) = self.app(input, name, app, index) {
+            if let Some((workload, of)) = self.app(input, &priorities, name, app, index) {
                 let id = self.workloads.push(workload);
+                told.extend(of.map(|of| (id, of)));
                 index.workloads.entry(name.clone()).or_insert(id);
                 needs.push(app.needs.clone());
                 apps.push((id, app));
@@ -40,8 +44,10 @@ impl World {
         }
         for (id, app) in apps {
             self.workloads[id].way = self.way(id, app, index);
+            self.workloads[id].named_by = self.named_by(app);
         }
         self.close_needs(&needs, index);
+        self.add_relations(&told);
     }
 
     /// The DNS that a distribution brings: `CoreDNS`, twice; k3s has one. With kubeadm Steading
@@ -60,7 +66,7 @@ impl World {
                 ..Wish::default()
             };
             let mut workload = self.blank("coredns", Origin::System, id);
-            workload.nodes = eligible::nodes(lab, self, name, &wish);
+            workload.nodes = eligible(lab, self, name, &wish).nodes;
             workload.replicas = replicas;
             // The requests of its upstream manifest.
             workload.asks = Ask {
@@ -84,9 +90,12 @@ impl World {
             replicas: 1,
             asks: Ask::default(),
             priority: 0,
+            preempts: true,
+            must_stay: 0,
             nodes: Bits::none(self.nodes.len()),
             at: Vec::new(),
             apart: None,
+            relations: super::Relations::default(),
             ports: Vec::new(),
             volumes: Vec::new(),
             needs: Bits::default(),
@@ -95,6 +104,7 @@ impl World {
             patience: rules::eviction::PATIENCE,
             several: false,
             way: None,
+            named_by: None,
             ingress: false,
             vpn: false,
             unknown: Vec::new(),
@@ -142,7 +152,7 @@ impl World {
         if entry.as_str() == "coredns" {
             self.clusters[cluster].dns = Some(WorkloadId::at(self.workloads.len()));
         }
-        workload.nodes = eligible::nodes(lab, self, cluster_name, &wish);
+        workload.nodes = eligible(lab, self, cluster_name, &wish).nodes;
         if workload.controller == Controller::DaemonSet {
             workload.replicas = workload.nodes.len();
         }
@@ -163,50 +173,20 @@ impl World {
         if all.len() > 1 { Vec::new() } else { all }
     }
 
-    fn app(&mut self, input: Input<'_>, name: &Name, app: &App, index: &Index) -> Option<Workload> {
+    fn app(
+        &mut self,
+        input: Input<'_>,
+        priorities: &Priorities,
+        name: &Name,
+        app: &App,
+        index: &Index,
+    ) -> Option<(Workload, Option<Told>)> {
         let lab = input.lab;
         let (cluster_name, _) = lab.cluster_or_only(app.cluster.as_ref())?;
         let cluster = index.clusters.get(cluster_name).copied()?;
         let mut workload = self.blank(name.as_str(), Origin::App, cluster);
         let mut wish = Wish::default();
-        match app.source() {
-            Some(AppSource::Manifests(folder)) => {
-                let objects = input.manifests.get(name.as_str());
-                match objects.map(|objects| manifests::apply(objects, &mut workload, &mut wish)) {
-                    Some(Ok(())) => {}
-                    Some(Err(why)) => workload.unknown.push(format!("{folder}: {why}")),
-                    None => workload
-                        .unknown
-                        .push(format!("the manifests in {folder} were not read")),
-                }
-            }
-            Some(AppSource::Catalog(entry)) => {
-                match known()
-                    .get(entry.as_str())
-                    .and_then(|known| known.runs.clone())
-                {
-                    Some(runs) => take(&runs, &mut workload, &mut wish),
-                    None if catalog::components().contains_key(entry.as_str()) => {}
-                    None => workload
-                        .unknown
-                        .push(format!("the catalog does not tell how {entry} runs")),
-                }
-                workload.vpn = entry.as_str() == "wireguard";
-            }
-            Some(AppSource::Chart(chart)) => {
-                // What a chart makes is known only when it is rendered; what the lab file says
-                // of the app stands for it where it says enough.
-                if app.replicas.is_none() || app.stateless.is_none() && app.volumes.is_empty() {
-                    workload.unknown.push(format!(
-                        "the chart {} is not read: say replicas, and stateless or volumes",
-                        chart.name
-                    ));
-                }
-            }
-            None => workload
-                .unknown
-                .push("the lab file does not tell what it is made of".to_owned()),
-        }
+        let mut shape = from_source(input, priorities, (name, app), &mut workload, &mut wish);
         let settings = app
             .settings
             .get("replicas")
@@ -224,7 +204,18 @@ impl World {
         if let Some(apart) = app.placement.as_ref().and_then(|placement| placement.apart) {
             workload.apart = Some(apart);
         }
-        self.volumes(lab, name, app, &mut workload, &mut wish, index);
+        let claims = shape
+            .as_mut()
+            .map(|shape| std::mem::take(&mut shape.claims));
+        let volumes = volumes_of(app, claims.unwrap_or_default(), &mut workload);
+        self.volumes(lab, name, &volumes, &mut workload, &mut wish, index);
+        if workload.controller == Controller::Deployment
+            && catalog::each_its_own(app, workload.replicas)
+            && matches!(app.source(), Some(AppSource::Catalog(_)))
+        {
+            // As the expansion has it.
+            workload.controller = Controller::StatefulSet;
+        }
         let keeps_nothing = workload
             .volumes
             .iter()
@@ -232,112 +223,19 @@ impl World {
         workload.several = app
             .stateless
             .unwrap_or(workload.volumes.is_empty() || keeps_nothing && workload.replicas > 1);
-        workload.nodes = eligible::nodes(lab, self, cluster_name, &wish);
+        let eligible = eligible(lab, self, cluster_name, &wish);
+        workload.nodes = eligible.nodes.clone();
         workload.needs_dns = !app.needs.is_empty();
         if workload.nodes.is_empty() && workload.unknown.is_empty() {
             self.assume(format!("{name}: no node of the lab takes its pods"));
         }
-        Some(workload)
-    }
-
-    fn volumes(
-        &mut self,
-        lab: &Lab,
-        app_name: &Name,
-        app: &App,
-        workload: &mut Workload,
-        wish: &mut Wish,
-        index: &Index,
-    ) {
-        for (name, volume) in &app.volumes {
-            if let Some(node) = &volume.on {
-                wish.nodes = Some(vec![node.clone()]);
-            }
-            let Some(pool) = self.pool_of(volume, index) else {
-                workload
-                    .unknown
-                    .push(format!("no storage class fits its volume {name}"));
-                continue;
-            };
-            let storage = &self.storages[self.pools[pool].storage];
-            let one_host = match &storage.kind {
-                StorageKind::Zfs { host, .. } => Some(*host),
-                _ => None,
-            };
-            let attach = match &storage.kind {
-                StorageKind::Local | StorageKind::Zfs { .. } => Attach::Pinned,
-                StorageKind::Ceph(_) if volume.shared => Attach::Anywhere,
-                StorageKind::Ceph(_) if self.is_file(lab, pool) => Attach::Anywhere,
-                StorageKind::Ceph(_) => Attach::OneNode,
-                StorageKind::Nfs { .. } | StorageKind::Object(_) | StorageKind::Unknown(_) => {
-                    Attach::Anywhere
-                }
-            };
-            if let Some(host) = one_host {
-                let on = self
-                    .nodes_on(host)
-                    .map(|node| self.nodes[node].name.clone());
-                let on: Vec<Name> = on.filter_map(|name| name.parse().ok()).collect();
-                wish.nodes = Some(on);
-            }
-            workload.volumes.push(VolumeUse {
-                name: name.to_string(),
-                pool,
-                attach,
-                backup: backup(lab, app_name, name, volume),
-            });
-        }
-    }
-
-    fn is_file(&self, lab: &Lab, pool: PoolId) -> bool {
-        let pool = &self.pools[pool];
-        let storage = &self.storages[pool.storage].name;
-        lab.storage
-            .get(storage.as_str())
-            .and_then(|storage| storage.pools()?.get(pool.name.as_str()))
-            .is_some_and(|pool| pool.kind == model::lab::PoolKind::File)
-    }
-
-    fn pool_of(&mut self, volume: &Volume, index: &Index) -> Option<PoolId> {
-        if let Some(class) = &volume.class {
-            return index.classes.get(class).copied();
-        }
-        if volume.on.is_some() {
-            let local = self
-                .storages
-                .iter()
-                .find(|(_, storage)| matches!(storage.kind, StorageKind::Local));
-            if let Some((_, storage)) = local {
-                return storage.pools.first().copied();
-            }
-        }
-        index.default_class
-    }
-
-    fn way(&self, workload: WorkloadId, app: &App, index: &Index) -> Option<Way> {
-        let through = |by: Option<&Name>, fits: &dyn Fn(&Workload) -> bool| {
-            let named = by.and_then(|by| index.workloads.get(by)).copied();
-            let mut all = self
-                .workloads
-                .iter()
-                .filter(|(_, one)| one.cluster == self.workloads[workload].cluster && fits(one));
-            let only = all
-                .next()
-                .map(|(id, _)| id)
-                .filter(|_| all.next().is_none());
-            named.or(only).map_or_else(
-                || Way::Unknown("the lab file does not tell what leads to it".to_owned()),
-                Way::Through,
-            )
-        };
-        Some(match app.expose.as_ref()? {
-            Expose::Forward(_) => Way::Forward,
-            Expose::LoadBalancer(balancer) => Way::Balanced {
-                keep_source: balancer.keep_source,
-            },
-            Expose::Ingress(ingress) => through(ingress.by.as_ref(), &|one| one.ingress),
-            Expose::Tunnel(ingress) => through(ingress.by.as_ref(), &|one| !one.uplinks.is_empty()),
-        })
+        let named = app.namespace.as_ref().unwrap_or(name);
+        let told = shape.map(|shape| Told {
+            namespace: shape.namespace.clone().unwrap_or(named.to_string()),
+            shape,
+            eligible,
+        });
+        Some((workload, told))
     }
 
     /// What a workload needs, and what that needs in turn.
@@ -392,6 +290,57 @@ fn names_dns(lab: &Lab, cluster: &Name) -> bool {
     })
 }
 
+/// Takes over what the source of an app says; what its manifests say of other pods.
+fn from_source(
+    input: Input<'_>,
+    priorities: &Priorities,
+    (name, app): (&Name, &App),
+    workload: &mut Workload,
+    wish: &mut Wish,
+) -> Option<Shape> {
+    let mut shape = None;
+    match app.source() {
+        Some(AppSource::Manifests(folder)) => {
+            let objects = input.manifests.get(name.as_str());
+            let read = objects.map(|objects| manifests::apply(objects, priorities, workload, wish));
+            match read {
+                Some(Ok(read)) => shape = Some(read),
+                Some(Err(why)) => workload.unknown.push(format!("{folder}: {why}")),
+                None => workload
+                    .unknown
+                    .push(format!("the manifests in {folder} were not read")),
+            }
+        }
+        Some(AppSource::Catalog(entry)) => {
+            match known()
+                .get(entry.as_str())
+                .and_then(|known| known.runs.clone())
+            {
+                Some(runs) => take(&runs, workload, wish),
+                None if catalog::components().contains_key(entry.as_str()) => {}
+                None => workload
+                    .unknown
+                    .push(format!("the catalog does not tell how {entry} runs")),
+            }
+            workload.vpn = entry.as_str() == "wireguard";
+        }
+        Some(AppSource::Chart(chart)) => {
+            // What a chart makes is known only when it is rendered; what the lab file says
+            // of the app stands for it where it says enough.
+            if app.replicas.is_none() || app.stateless.is_none() && app.volumes.is_empty() {
+                workload.unknown.push(format!(
+                    "the chart {} is not read: say replicas, and stateless or volumes",
+                    chart.name
+                ));
+            }
+        }
+        None => workload
+            .unknown
+            .push("the lab file does not tell what it is made of".to_owned()),
+    }
+    shape
+}
+
 /// Takes over how the catalog says that something runs.
 fn take(runs: &Runs, workload: &mut Workload, wish: &mut Wish) {
     workload.controller = match runs.kind {
@@ -413,21 +362,6 @@ fn asks(requests: &model::lab::Requests) -> Ask {
         millicpu: requests.millicpu.map_or(0, u64::from),
         memory: requests.memory.map_or(0, |bytes| bytes.0),
     }
-}
-
-/// The backup that keeps a volume, and how old it may be.
-fn backup(lab: &Lab, app: &Name, volume: &Name, declared: &Volume) -> Option<(String, Ms)> {
-    if declared.no_backup.is_some() {
-        return None;
-    }
-    let own = format!("{app}.{volume}");
-    lab.backups.iter().find_map(|(name, backup)| {
-        let kept = backup.of.iter().any(|of| of == "volumes" || *of == own);
-        let every = backup.every.map_or(86_400, |every| every.0.as_secs());
-        let elsewhere = !matches!(&backup.to, Target::Storage(to)
-            if declared.class.as_ref().is_some_and(|class| class.starts_with(to.as_str())));
-        (kept && elsewhere).then(|| (name.to_string(), every * 1000))
-    })
 }
 
 /// How many pods each workload has on each node, where that is known: what a live inventory tells.

@@ -1,0 +1,107 @@
+//! The store's snapshots as the drivers want them, and when the next one is due.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use driver::DriverError;
+use drivers::kubeadm::{Content, Planes, SnapshotStore};
+use jiff::{SignedDuration, Timestamp};
+use model::lab::{Lab, Role};
+use model::name::Name;
+use model::resource::{Resource, Spec};
+use store::{Snapshot, Snapshots, StoreError};
+
+/// The snapshots of a lab, with how many of each cluster's are kept.
+pub(crate) struct LabSnapshots {
+    pub(crate) kept: Snapshots,
+    most: BTreeMap<Name, usize>,
+}
+
+fn failed(error: StoreError) -> DriverError {
+    let hint = error.hint();
+    let mut wrapped = DriverError::new("using the lab's snapshots").caused_by(error);
+    wrapped.hint = hint;
+    wrapped
+}
+
+impl LabSnapshots {
+    pub(crate) fn of(lab: &Lab, kept: Snapshots) -> Self {
+        let clusters = lab.clusters.keys();
+        let most = clusters.map(|name| (name.clone(), catalog::snapshots_of(lab).most));
+        Self {
+            most: most.collect(),
+            kept,
+        }
+    }
+}
+
+impl SnapshotStore for LabSnapshots {
+    fn keep(&self, cluster: &Name, why: &str, content: &[u8]) -> Result<String, DriverError> {
+        let most = self.most.get(cluster).copied().unwrap_or(usize::MAX);
+        let kept = self
+            .kept
+            .keep(cluster.as_str(), (Timestamp::now(), why), content, most);
+        kept.map(|snapshot| snapshot.id).map_err(failed)
+    }
+
+    fn open(&self, cluster: &Name, id: &str) -> Result<Content, DriverError> {
+        self.kept.open(cluster.as_str(), id).map_err(failed)
+    }
+
+    fn set_restoring(&self, cluster: &Name, id: Option<&str>) -> Result<(), DriverError> {
+        self.kept
+            .set_restoring(cluster.as_str(), id)
+            .map_err(failed)
+    }
+}
+
+/// The control planes of every cluster, with their addresses.
+pub(crate) fn planes(resources: &[Resource]) -> BTreeMap<Name, BTreeMap<Name, IpAddr>> {
+    let mut all: BTreeMap<Name, BTreeMap<Name, IpAddr>> = BTreeMap::new();
+    for resource in resources {
+        if let Spec::Member(member) = &resource.spec
+            && member.role == Role::ControlPlane
+        {
+            let planes = all.entry(member.cluster.clone()).or_default();
+            planes.insert(resource.address.name.clone(), member.address);
+        }
+    }
+    all
+}
+
+/// The same, as the driver takes it.
+pub(crate) const fn of<'a>(cluster: &'a Name, all: &'a BTreeMap<Name, IpAddr>) -> Planes<'a> {
+    Planes { cluster, all }
+}
+
+/// Whether another one is due by the schedule. One that is not yet taken was taken by a clock that
+/// went wrong, and does not count.
+pub(crate) fn due(all: &[Snapshot], every: SignedDuration, now: Timestamp) -> bool {
+    let mut past = all.iter().rev().filter(|one| one.taken <= now);
+    past.next()
+        .is_none_or(|last| now.duration_since(last.taken) >= every)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_is_due_after_the_last_of_the_past() {
+        let at = |hour: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+        let taken = |hour| Snapshot {
+            id: String::new(),
+            taken: at(hour),
+            why: String::new(),
+            bytes: 0,
+        };
+        let every = SignedDuration::from_hours(6);
+        assert!(due(&[], every, at(0)));
+        assert!(!due(&[taken(0), taken(1)], every, at(6)));
+        assert!(due(&[taken(0), taken(1)], every, at(7)));
+        assert!(
+            due(&[taken(0), taken(100)], every, at(7)),
+            "a clock went wrong"
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Snapshots of etcd: taken by a schedule, before what cannot be taken back and when asked; put
+//! back into a cluster that stands, and into one of which every control plane is lost.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use e2e::{Lab, answer, must, wait_until};
+use serde_json::Value;
+
+const LONG: Duration = Duration::from_secs(180);
+const PLANES: [&str; 3] = ["control-plane-1", "control-plane-2", "control-plane-3"];
+
+#[test]
+fn a_cluster_goes_back_to_a_snapshot_even_after_the_loss_of_all_control_planes() {
+    let lab = Lab::several("e2e-snapshots");
+    let _ = lab.up();
+    lab.assert_well();
+    assert!(answer(lab.podinfo_port(), LONG).is_some());
+    keep(&lab, "before");
+    let taken = lab
+        .run(&["snapshot", "take", "--lab", "LAB"])
+        .expect(0)
+        .stdout
+        .trim()
+        .to_owned();
+    assert!(taken.ends_with("-asked"), "{taken}");
+    nothing_is_in_clear(&lab);
+
+    // What came later is gone, what was there is there; nobody was asked who said no.
+    keep(&lab, "after");
+    let refused = lab.run(&["restore", &taken, "--lab", "LAB"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("LOST"), "{}", refused.stderr);
+    assert!(kept(&lab, "after"));
+    let _ = lab
+        .run(&["restore", &taken, "--lab", "LAB", "--yes"])
+        .expect(0);
+    assert!(kept(&lab, "before") && !kept(&lab, "after"));
+    wait_until("all is well", LONG, || lab.status()["well"] == true);
+    assert!(answer(lab.podinfo_port(), LONG).is_some());
+
+    killed_in_the_midst(&lab, &taken);
+
+    // Every control plane is lost with its data.
+    for plane in PLANES {
+        must(&[
+            "kill",
+            "-9",
+            &lab.process(&format!("machine/{plane}")).to_string(),
+        ]);
+    }
+    for plane in PLANES {
+        let folder = lab.machines().join(plane);
+        wait_until("its folder is gone", LONG, || {
+            fs::remove_dir_all(&folder).is_ok() || !folder.exists()
+        });
+    }
+    let _ = lab
+        .run(&["restore", &taken, "--lab", "LAB", "--yes"])
+        .expect(0);
+    assert!(kept(&lab, "before") && !kept(&lab, "after"));
+    wait_until("all is well", LONG, || lab.status()["well"] == true);
+    assert!(answer(lab.podinfo_port(), LONG).is_some());
+
+    by_a_schedule(&lab);
+    lab.down_to_nothing();
+}
+
+/// Killed while it restores, whatever runs next carries it to its end.
+fn killed_in_the_midst(lab: &Lab, taken: &str) {
+    keep(lab, "after");
+    let mut child = lab
+        .command(&["restore", taken, "--lab", "LAB", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starting steading");
+    let mark = lab.home().join(".steading/snapshots/main/restoring");
+    wait_until("it has begun", LONG, || mark.exists());
+    std::thread::sleep(Duration::from_millis(2500));
+    let _ = child.kill();
+    let _ = child.wait();
+    println!("killed while restoring: {}", mark.exists());
+    let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
+    assert!(!mark.exists(), "it was carried to its end");
+    assert!(kept(lab, "before") && !kept(lab, "after"));
+    wait_until("all is well", LONG, || lab.status()["well"] == true);
+}
+
+fn by_a_schedule(lab: &Lab) {
+    lab.edit(
+        "accepts:",
+        "backups:\n  often: { of: [etcd], to: here, every: 2s, keep: 6s }\naccepts:",
+    );
+    let before = list(lab);
+    let mut watch = lab
+        .command(&["heal", "LAB", "--watch", "--every", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starting steading");
+    wait_until("the newest three are kept", LONG, || {
+        let now = list(lab);
+        let scheduled = now.iter().filter(|id| id.ends_with("-schedule")).count();
+        now.len() == 3 && scheduled == 3 && now.iter().all(|id| !before.contains(id))
+    });
+    let _ = watch.kill();
+    let _ = watch.wait();
+}
+
+fn list(lab: &Lab) -> Vec<String> {
+    let ran = lab.run(&["snapshot", "list", "--lab", "LAB", "--format", "json"]);
+    let all: Value = serde_json::from_str(&ran.expect(0).stdout).expect("snapshots as JSON");
+    let ids = all.as_array().expect("a list").iter();
+    ids.map(|one| one["snapshot"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+/// Neither what etcd holds nor a part of a Secret lies open in the lab's folder.
+fn nothing_is_in_clear(lab: &Lab) {
+    let folder = lab.home().join(".steading/snapshots/main");
+    for entry in fs::read_dir(folder).expect("the snapshots").flatten() {
+        let content = fs::read(entry.path()).expect("a snapshot");
+        assert!(content.starts_with(b"age-encryption.org/v1"));
+        assert!(!content.windows(10).any(|part| part == b"/registry/"));
+    }
+}
+
+fn keep(lab: &Lab, name: &str) {
+    let words = ["kubectl", "--lab", "LAB", "create", "configmap", name];
+    wait_until("it is written", LONG, || {
+        let ran = lab.run(&words);
+        ran.code == Some(0) || ran.stderr.contains("already exists")
+    });
+}
+
+fn kept(lab: &Lab, name: &str) -> bool {
+    let words = ["kubectl", "--lab", "LAB", "get", "configmap", name];
+    let mut found = None;
+    wait_until("the API answers", LONG, || {
+        let ran = lab.run(&words);
+        found = match ran.code {
+            Some(0) => Some(true),
+            _ if ran.stderr.contains("not found") => Some(false),
+            _ => None,
+        };
+        found.is_some()
+    });
+    found.unwrap_or_default()
+}
