@@ -64,6 +64,7 @@ fn changed(spec: &Spec) -> Option<Spec> {
     let mut spec = spec.clone();
     match &mut spec {
         Spec::Network(network) => network.mtu -= 1,
+        Spec::Router(router) => drop(router.names.insert("a".to_owned(), [].into())),
         Spec::Host(host) => drop(host.links.insert(
             "san".parse().unwrap(),
             HostLink {
@@ -71,6 +72,7 @@ fn changed(spec: &Spec) -> Option<Spec> {
                 speed: None,
             },
         )),
+        Spec::Router(router) => router.uplink = !router.uplink,
         Spec::Machine(machine) => machine.mtu -= 1,
         Spec::Member(member) => drop(member.labels.insert("a".to_owned(), "b".to_owned())),
         Spec::Forward(forward) => forward.listen = Some(4711),
@@ -139,6 +141,8 @@ fn a_lost_control_plane_takes_its_cluster_along() {
         .collect();
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        ["artifact", "forward", "host", "image", "machine", "network"]
+        [
+            "artifact", "forward", "host", "image", "machine", "network", "router"
+        ]
     );
 }

@@ -23,6 +23,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(365 * 24 / 3);
 /// Prints each file's certificate below a line with its path. Of files that hold a key as well only
 /// the certificate is printed.
 const SHOW: &str = r#"cd /etc/kubernetes || exit 0
+[ ! -e steading/renewing ] || echo "== begun"
 for file in pki/*.crt pki/etcd/*.crt *.conf; do
   case $file in
     pki/ca.crt|pki/front-proxy-ca.crt|pki/etcd/ca.crt|kubelet.conf|bootstrap-kubelet.conf) ;;
@@ -36,18 +37,23 @@ const SHORT: Duration = Duration::from_secs(20);
 /// How long making them may take.
 const MAKE: Duration = Duration::from_secs(60);
 
+/// Says that new ones are made and not read yet: whoever was cut off in between left it.
+const RENEWING: &str = "/etc/kubernetes/steading/renewing";
+
 /// When the first of a control plane's certificates ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
     /// Its file below `/etc/kubernetes`.
     pub(super) file: String,
     pub(super) at: Timestamp,
+    /// Whether a renewal was begun and not finished.
+    begun: bool,
 }
 
 impl End {
     /// Whether new ones are due.
     pub(super) fn near(&self, now: Timestamp) -> bool {
-        self.at.duration_since(now) < AHEAD
+        self.begun || self.at.duration_since(now) < AHEAD
     }
 
     /// Whether it has ended: nothing that runs is taken away by a renewal then.
@@ -71,7 +77,10 @@ impl End {
             hours @ 0..48 => format!("end in {hours} hours"),
             hours => format!("end in {} days", hours / 24),
         };
-        let what = format!("its certificates {when}");
+        let what = match self.begun {
+            true => "its new certificates are not read yet".to_owned(),
+            false => format!("its certificates {when}"),
+        };
         let cause = format!("{} ends on {}", self.file, self.day());
         observed.fault(what, Some(cause), Remedy::Renew)
     }
@@ -92,6 +101,7 @@ fn first_of(shown: &str) -> Option<End> {
         Some(End {
             file: file.to_owned(),
             at: Timestamp::from_second(at).ok()?,
+            begun: shown.starts_with("== begun\n"),
         })
     });
     ends.min_by_key(|end| end.at)
@@ -105,10 +115,12 @@ pub(super) fn renew(
     context: &StepContext<'_>,
 ) -> Result<(), DriverError> {
     context.doing("renewing its certificates");
+    inside.write(RENEWING, b"", 0o600)?;
     let words = ["kubeadm", "certs", "renew", "all", "--config", CONFIG];
     inside.must(&words, MAKE)?;
     context.doing("starting the control plane anew with them");
-    static_pods::restart(inside, member, context)
+    static_pods::restart(inside, member, context)?;
+    inside.must(&["rm", "-f", RENEWING], SHORT)
 }
 
 #[cfg(test)]
@@ -146,6 +158,8 @@ mod tests {
         let later = told(now + day * 20);
         assert_eq!(later.faults[0].what, "its certificates end in 111 days");
         assert_eq!(later.faults[0].remedy, Remedy::Renew);
+        let begun = first_of(&format!("== begun\n{}", shown(now))).unwrap();
+        assert!(begun.near(now) && !begun.over(now));
         let over = now + day * 132;
         assert!(end.over(over));
         assert_eq!(told(over).faults[0].what, "its certificates have ended");

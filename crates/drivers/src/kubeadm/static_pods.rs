@@ -1,7 +1,7 @@
 //! The parts of a control plane that kubelet runs out of manifests on the node: etcd, the API server
 //! and its two companions. They need no API server to be stopped and started.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use driver::{DriverError, Poll, StepContext};
 use model::resource::Member;
@@ -31,6 +31,9 @@ done"#;
 const SHORT: Duration = Duration::from_secs(20);
 /// How long they may take to end: kubelet gives them half a minute.
 const END: Duration = Duration::from_secs(90);
+/// How long they may take to end before they are killed: an API server waits a minute for those who
+/// watch through it, and a node that says nothing for forty seconds is given up.
+const GRACE: Duration = Duration::from_secs(15);
 /// How long they may take to be back.
 const BACK: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(300);
@@ -77,6 +80,21 @@ pub(super) fn restart(
     for name in NAMES {
         // 1: it does not run now.
         inside.run(&["pkill", "-TERM", "-x", name], SHORT, &mut |_| {})?;
+    }
+    let start = Instant::now();
+    let left = loop {
+        let mut left = running(inside)?;
+        left.retain(|pid| old.contains(pid));
+        if left.is_empty() || start.elapsed() > GRACE {
+            break left;
+        }
+        std::thread::sleep(PAUSE);
+    };
+    if !left.is_empty() {
+        let mut argv = vec!["kill", "-KILL"];
+        argv.extend(left.iter().map(String::as_str));
+        // One may have ended by itself meanwhile.
+        inside.run(&argv, SHORT, &mut |_| {})?;
     }
     await_well(inside, member, &old, context)
 }

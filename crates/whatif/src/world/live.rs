@@ -376,6 +376,10 @@ fn kind(volume: &Value, pinned: bool) -> (StorageKind, String) {
         return (StorageKind::Local, "local volumes".to_owned());
     }
     let driver = text(volume, "/spec/csi/driver");
+    // The driver of a replica's shared folder: what its nodes run on has it.
+    if driver == "folders.steading.dev" {
+        return (StorageKind::Folder, "a shared folder".to_owned());
+    }
     let server = text(volume, "/spec/nfs/server");
     let name = match (driver, server) {
         ("", "") => "other volumes".to_owned(),
