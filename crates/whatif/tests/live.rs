@@ -109,6 +109,7 @@ fn what_runs_is_taken_as_it_is() {
         "its volume is there"
     );
     assert_eq!(photos.volumes[0].attach, Attach::Pinned);
+    assert_eq!(photos.unknown, [""; 0], "its claim has a volume");
     let db = of("db");
     assert_eq!((db.replicas, db.at.len()), (2, 1));
     assert_eq!(db.volumes[0].attach, Attach::OneNode);

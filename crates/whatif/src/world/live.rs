@@ -99,7 +99,7 @@ impl Live {
                 manifests: Some("the cluster".to_owned()),
                 ..App::default()
             };
-            manifests.insert(name.to_string(), vec![object.clone()]);
+            manifests.insert(name.to_string(), vec![without_claims(object)]);
             lab.apps.insert(name, app);
         }
         Self {
@@ -277,6 +277,19 @@ fn name_of(objects: &[Value], object: &Value) -> Option<Name> {
     let mut short: String = name.replace('.', "-");
     short.truncate(63);
     short.trim_end_matches('-').parse().ok()
+}
+
+/// A workload without the volumes that it claims: what those are, the cluster's own objects tell,
+/// and no class of the lab.
+fn without_claims(object: &Value) -> Value {
+    let mut alone = object.clone();
+    if let Some(Value::Object(spec)) = alone.get_mut("spec") {
+        spec.remove("volumeClaimTemplates");
+    }
+    if let Some(Value::Array(volumes)) = alone.pointer_mut("/spec/template/spec/volumes") {
+        volumes.retain(|volume| volume.get("persistentVolumeClaim").is_none());
+    }
+    alone
 }
 
 /// The claims that a workload's pods use.
