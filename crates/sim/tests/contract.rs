@@ -64,7 +64,6 @@ fn changed(spec: &Spec) -> Option<Spec> {
     let mut spec = spec.clone();
     match &mut spec {
         Spec::Network(network) => network.mtu -= 1,
-        Spec::Router(router) => drop(router.names.insert("a".to_owned(), [].into())),
         Spec::Host(host) => drop(host.links.insert(
             "san".parse().unwrap(),
             HostLink {
