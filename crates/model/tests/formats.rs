@@ -13,6 +13,7 @@ fn of(text: String) -> Reading {
     }])
 }
 
+#[expect(clippy::disallowed_methods, reason = "the labs lie in files")]
 fn kept(format: u32) -> Lab {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats");
     let file = folder.join(format!("{format}.yaml"));
@@ -28,7 +29,7 @@ fn kept(format: u32) -> Lab {
 fn every_format_is_read_as_the_newest() {
     let newest = kept(FORMAT);
     assert_eq!((newest.format, newest.apps.len()), (FORMAT, 1));
-    for format in 1..FORMAT {
+    for format in (1..=FORMAT).rev().skip(1) {
         assert_eq!(kept(format), newest, "format {format}");
     }
 }

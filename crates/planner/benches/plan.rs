@@ -110,6 +110,7 @@ fn benchmarks(criterion: &mut Criterion) {
                         parent: Generation(0),
                         resources: &resources,
                         inventory,
+                        forced: &Default::default(),
                     }))
                 });
             },

@@ -52,7 +52,6 @@ pub(crate) fn machine(cpu: u32) -> NodeMachine {
         network: name("lan"),
         address: "10.0.0.11/24".parse().unwrap(),
         gateway: "10.0.0.1".parse().unwrap(),
-        routed: false,
         mtu: 1500,
         pod_mtu: 1450,
         pods: "10.244.0.0/16".parse().unwrap(),
@@ -104,6 +103,7 @@ pub(crate) fn lab(workers: usize) -> Vec<Resource> {
         host: name("here"),
         cidr: "10.0.0.0/24".parse().unwrap(),
         gateway: "10.0.0.1".parse().unwrap(),
+        routed: false,
         mtu: 1500,
     };
     let forward = Forwarder {

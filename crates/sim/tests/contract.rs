@@ -71,6 +71,7 @@ fn changed(spec: &Spec) -> Option<Spec> {
                 speed: None,
             },
         )),
+        Spec::Router(router) => router.uplink = !router.uplink,
         Spec::Machine(machine) => machine.mtu -= 1,
         Spec::Member(member) => drop(member.labels.insert("a".to_owned(), "b".to_owned())),
         Spec::Forward(forward) => forward.listen = Some(4711),
@@ -139,6 +140,8 @@ fn a_lost_control_plane_takes_its_cluster_along() {
         .collect();
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        ["artifact", "forward", "host", "image", "machine", "network"]
+        [
+            "artifact", "forward", "host", "image", "machine", "network", "router"
+        ]
     );
 }

@@ -126,7 +126,7 @@ impl Rehearsal<'_> {
             .filter(|seen| serving(seen) == 0)
             .map(|seen| seen.at)
             .collect();
-        let last = answered().last()?;
+        let last = answered().next_back()?;
         let there = serving(last) > 0;
         let nodes: BTreeSet<&String> = last
             .serving
@@ -306,7 +306,7 @@ mod tests {
         let stays = line(Verdict::Stays, true, None);
         assert!(api(&stays, &["b", "b"]));
         assert!(!api(&stays, &["b", "!", "b"]));
-        let mut handed_over = stays.clone();
+        let mut handed_over = stays;
         handed_over.partly = Some(Span::seconds(1, 2));
         assert!(api(&handed_over, &["b", "!", "b"]));
         assert!(!api(&handed_over, &["b", "!", "!", "!", "!", "b"]));

@@ -169,7 +169,7 @@ fn a_step_tells_what_it_means_for_what_runs() {
     let told = &reviewed.consequences[&address("machine/nw")];
     assert_eq!(
         told,
-        &["podinfo down about 20 s"],
+        &["podinfo down about 20 s", "coredns perhaps down about 20 s"],
         "as long as both took last time"
     );
 }

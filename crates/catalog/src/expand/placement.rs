@@ -83,7 +83,7 @@ fn near(lab: &Lab, cluster: &Name, placement: &Placement, pod: &mut Value) {
     if !placement.nodes.is_empty() {
         must.push(json!({ "key": HOSTNAME, "operator": "In", "values": placement.nodes }));
     }
-    must.extend(placement.labels.iter().map(|label| is(label)));
+    must.extend(placement.labels.iter().map(is));
     if placement.volatile == Some(false) {
         let volatile: Vec<&Name> = volatile(lab, cluster).map(|(name, _)| name).collect();
         if !volatile.is_empty() {
@@ -91,7 +91,7 @@ fn near(lab: &Lab, cluster: &Name, placement: &Placement, pod: &mut Value) {
         }
     }
     let any = placement.any_of.iter().map(|labels| {
-        let all: Vec<Value> = labels.iter().map(|label| is(label)).collect();
+        let all: Vec<Value> = labels.iter().map(is).collect();
         json!({ "matchExpressions": all })
     });
     let own = pod.pointer(&format!(

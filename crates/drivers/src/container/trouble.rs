@@ -288,14 +288,14 @@ mod tests {
         }
     }
 
-    fn written(lab: &Path, scope: &Scope, trouble: Trouble) {
+    fn written(lab: &Path, scope: &Scope, trouble: &Trouble) {
         let one = InForce {
             lab: scope.id,
             since: Timestamp::UNIX_EPOCH,
             trouble: trouble.clone(),
         };
         let json = serde_json::to_vec(&one).unwrap();
-        fs::write(file(lab, scope, &trouble), json).unwrap();
+        fs::write(file(lab, scope, trouble), json).unwrap();
     }
 
     #[test]
@@ -307,10 +307,10 @@ mod tests {
             host: gamer.clone(),
             percent,
         };
-        written(lab, &ours, slow(50));
-        written(lab, &ours, slow(20));
-        written(lab, &ours, Trouble::Network("lan".parse().unwrap()));
-        written(lab, &other, Trouble::Disk(gamer.clone()));
+        written(lab, &ours, &slow(50));
+        written(lab, &ours, &slow(20));
+        written(lab, &ours, &Trouble::Network("lan".parse().unwrap()));
+        written(lab, &other, &Trouble::Disk(gamer.clone()));
         // Cut short by a full disk of this machine.
         fs::write(file(lab, &ours, &Trouble::Disk(gamer.clone())), "{").unwrap();
         let found: Vec<String> = all(lab, &ours)

@@ -62,6 +62,11 @@ fn of_members(lab: &Lab, name: &Name) -> BTreeMap<Name, Member> {
         if !shown {
             member.sans.clear();
         }
+        // They follow from the hosts, which an import names after their nodes.
+        let follows = ["steading.dev/host", "steading.dev/site"];
+        member
+            .labels
+            .retain(|label, _| !follows.contains(&label.as_str()));
         // Compared apart; a declared one is no part of it.
         member.dns = IpAddr::from([0, 0, 0, 0]);
     }

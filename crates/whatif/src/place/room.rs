@@ -33,6 +33,8 @@ pub struct Room {
     pub calm: Share,
     /// Those that may drive its pods out where room is short.
     pub above: Vec<WorkloadId>,
+    /// It is among those of somebody.
+    pub presses: bool,
     /// Other pods than its own decide where its pods may be.
     pub tied: bool,
 }
@@ -105,6 +107,7 @@ fn room(world: &World, id: WorkloadId, workload: &Workload, daemons: &[Ask]) -> 
         sure: share(!workload.preempts),
         calm: share(true),
         above: Vec::new(),
+        presses: false,
         tied: tied(id, workload),
         holds,
         untold,
@@ -203,6 +206,10 @@ fn press(world: &World, rooms: &mut Table<WorkloadId, Room>) {
                 && other.nodes.meets(&workload.nodes)
         });
         rooms[id].above = above.collect();
+        for at in 0..rooms[id].above.len() {
+            let other = rooms[id].above[at];
+            rooms[other].presses = true;
+        }
     }
 }
 

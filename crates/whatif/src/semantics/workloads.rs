@@ -116,8 +116,8 @@ impl<A: Algebra> Run<'_, A> {
     fn calm(&mut self) {
         self.state.calm.clear();
         for (id, workload) in self.world.workloads.iter() {
-            let share = &self.model.rooms[id].calm;
-            let calm = if share.plain || self.course.lucky {
+            let asked = self.model.rooms[id].presses && !self.course.lucky;
+            let calm = if !asked {
                 self.algebra.constant(true)
             } else {
                 let untouched = self.among(workload.nodes.len(), &workload.nodes);

@@ -99,7 +99,7 @@ impl Live {
                 manifests: Some("the cluster".to_owned()),
                 ..App::default()
             };
-            manifests.insert(name.to_string(), vec![object.clone()]);
+            manifests.insert(name.to_string(), vec![without_claims(object)]);
             lab.apps.insert(name, app);
         }
         Self {
@@ -279,6 +279,19 @@ fn name_of(objects: &[Value], object: &Value) -> Option<Name> {
     short.trim_end_matches('-').parse().ok()
 }
 
+/// A workload without the volumes that it claims: what those are, the cluster's own objects tell,
+/// and no class of the lab.
+fn without_claims(object: &Value) -> Value {
+    let mut alone = object.clone();
+    if let Some(Value::Object(spec)) = alone.get_mut("spec") {
+        spec.remove("volumeClaimTemplates");
+    }
+    if let Some(Value::Array(volumes)) = alone.pointer_mut("/spec/template/spec/volumes") {
+        volumes.retain(|volume| volume.get("persistentVolumeClaim").is_none());
+    }
+    alone
+}
+
 /// The claims that a workload's pods use.
 fn claimed(object: &Value) -> Vec<String> {
     let named = list(object, "/spec/template/spec/volumes")
@@ -363,6 +376,10 @@ fn kind(volume: &Value, pinned: bool) -> (StorageKind, String) {
         return (StorageKind::Local, "local volumes".to_owned());
     }
     let driver = text(volume, "/spec/csi/driver");
+    // The driver of a replica's shared folder: what its nodes run on has it.
+    if driver == "folders.steading.dev" {
+        return (StorageKind::Folder, "a shared folder".to_owned());
+    }
     let server = text(volume, "/spec/nfs/server");
     let name = match (driver, server) {
         ("", "") => "other volumes".to_owned(),
