@@ -47,6 +47,8 @@ impl Browser {
         let child = Command::new("sh")
             .args(["-c", START, "sh", "--remote-debugging-pipe", "--no-sandbox"])
             .args([
+                // The shell knows no other way; a whole Chromium of that name does.
+                "--headless",
                 "--disable-gpu",
                 "--hide-scrollbars",
                 "--disable-dev-shm-usage",

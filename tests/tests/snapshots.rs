@@ -11,9 +11,9 @@ use serde_json::Value;
 const LONG: Duration = Duration::from_secs(180);
 const PLANES: [&str; 3] = ["control-plane-1", "control-plane-2", "control-plane-3"];
 
-#[test]
-fn a_cluster_goes_back_to_a_snapshot_even_after_the_loss_of_all_control_planes() {
-    let lab = Lab::several("e2e-snapshots");
+/// A lab of three control planes, and the name of a snapshot that was taken of it.
+fn taken(name: &str) -> (Lab, String) {
+    let lab = Lab::several(name);
     let _ = lab.up();
     lab.assert_well();
     assert!(answer(lab.podinfo_port(), LONG).is_some());
@@ -25,6 +25,12 @@ fn a_cluster_goes_back_to_a_snapshot_even_after_the_loss_of_all_control_planes()
         .trim()
         .to_owned();
     assert!(taken.ends_with("-asked"), "{taken}");
+    (lab, taken)
+}
+
+#[test]
+fn a_cluster_goes_back_to_a_snapshot() {
+    let (lab, taken) = taken("e2e-snapshots");
     nothing_is_in_clear(&lab);
 
     // What came later is gone, what was there is there; nobody was asked who said no.
@@ -41,8 +47,14 @@ fn a_cluster_goes_back_to_a_snapshot_even_after_the_loss_of_all_control_planes()
     assert!(answer(lab.podinfo_port(), LONG).is_some());
 
     killed_in_the_midst(&lab, &taken);
+    by_a_schedule(&lab);
+    lab.down_to_nothing();
+}
 
-    // Every control plane is lost with its data.
+#[test]
+fn a_cluster_comes_back_after_the_loss_of_all_control_planes() {
+    let (lab, taken) = taken("e2e-lost-planes");
+    keep(&lab, "after");
     for plane in PLANES {
         must(&[
             "kill",
@@ -62,8 +74,6 @@ fn a_cluster_goes_back_to_a_snapshot_even_after_the_loss_of_all_control_planes()
     assert!(kept(&lab, "before") && !kept(&lab, "after"));
     wait_until("all is well", LONG, || lab.status()["well"] == true);
     assert!(answer(lab.podinfo_port(), LONG).is_some());
-
-    by_a_schedule(&lab);
     lab.down_to_nothing();
 }
 

@@ -276,6 +276,7 @@ impl Driver for ContainerDriver {
                 DriverError::new("removing what the machines shared").caused_by(error)
             })?;
             let _ = fs::remove_file(record::mark(&lab, scope, Kind::Network, name));
+            record::remove_unfinished(&lab, scope);
             // Both may be in use by others still: the last one takes them along.
             let _ = fs::remove_dir(&lab);
             let _ = fs::remove_dir(&self.paths.machines);

@@ -52,6 +52,18 @@ pub(super) fn remove_shared(lab: &Path, scope: &Scope) -> io::Result<()> {
     }
 }
 
+/// Removes what the writing of switches and troubles of the lab left behind when it was killed: they
+/// carry its whole id.
+pub(super) fn remove_unfinished(lab: &Path, scope: &Scope) {
+    let id = format!("-{}.", scope.id.0.simple());
+    let ours = |name: &str| name.starts_with('.') && name.ends_with(".tmp") && name.contains(&id);
+    let entries = fs::read_dir(lab).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(ours)) {
+        // One that is renamed meanwhile is not there any more.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
 /// The things of a kind of the lab whose marks lie in its folder.
 pub(super) fn marked(lab: &Path, scope: &Scope, kind: Kind) -> Vec<Name> {
     let start = format!("{}-", kind.as_str());
@@ -256,6 +268,22 @@ mod tests {
         assert!(!folder.exists());
         assert!(theirs.exists(), "it is another lab's");
         remove_shared(&lab, &ours).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_goes_and_what_is_anothers_stays() {
+        let lab = tempfile::tempdir().unwrap();
+        let left = |scope: &Scope| {
+            let id = scope.id.0.simple();
+            let file = lab.path().join(format!(".host-nuc-{id}.off.77.tmp"));
+            fs::write(&file, "{").unwrap();
+            file
+        };
+        let (ours, theirs) = (left(&scope(1)), left(&scope(2)));
+        let whole = mark(lab.path(), &scope(1), Kind::Host, &"nuc".parse().unwrap());
+        fs::write(&whole, "").unwrap();
+        remove_unfinished(lab.path(), &scope(1));
+        assert!(!ours.exists() && theirs.exists() && whole.exists());
     }
 
     #[test]
