@@ -19,6 +19,10 @@ pub const RULE: Rule = Rule {
 /// How long a volume is waited for before it is taken away by force.
 pub const BY_FORCE: Ms = s(360);
 
+/// When a node is marked out-of-service after its machine went off: somebody has to see it and say
+/// it. `steading heal` says at once, too, that the node is not ready. Seen in rehearsals: 6 s.
+pub const FENCED: Span = Span::new(0, s(10));
+
 /// When a volume can be attached elsewhere after its pod's object is gone: at once if the node let
 /// go in order, at the latest when it is taken by force.
 pub const LET_GO: Span = Span::new(0, BY_FORCE);

@@ -6,7 +6,7 @@ use crate::events::Scenario;
 use crate::ids::{ClusterId, DiskId, Id as _, NodeId, PoolId, StorageId, WorkloadId};
 use crate::rules;
 use crate::semantics::{Course, Model, State};
-use crate::span::{Span, s};
+use crate::span::Span;
 use crate::world::{Element, StorageKind};
 
 /// What is seen of a scenario.
@@ -211,8 +211,7 @@ impl After {
         let ended = if course.ends(&model.world, workload) {
             rules::shutdown::pods_ended(cluster.shutdown.max(rules::budgets::GRACE))
         } else if scenario.fenced {
-            // Somebody has to see it and say it.
-            Span::new(0, s(10))
+            rules::attach::FENCED
         } else {
             self.deleted(model, id)?
         };

@@ -111,10 +111,10 @@ impl List<'_> {
             let at = rules::leader::TAKEN_OVER;
             self.add(at, What::Leader(id), RuleNo::Leader, false);
         }
-        let rule = if in_order {
-            RuleNo::Shutdown
-        } else {
-            RuleNo::Detection
+        let (known, rule) = match (in_order, asker.scenario.fenced) {
+            (true, _) => (known, RuleNo::Shutdown),
+            (false, true) => (rules::attach::FENCED, RuleNo::Attach),
+            (false, false) => (known, RuleNo::Detection),
         };
         for node in cluster.nodes.iter().filter(|node| asker.gone.has(*node)) {
             self.add(known, What::NotReady(node), rule, true);
