@@ -104,8 +104,6 @@ pub enum Presence {
     Off {
         /// Since when, and how it was switched off, for people.
         how: String,
-        /// What it was made from, where that is kept.
-        spec: Option<Box<Spec>>,
     },
     /// Something of that name is there but is not ours. It is never changed.
     Foreign {
@@ -162,12 +160,9 @@ impl Observed {
 
     /// A host of ours that is off for certain.
     #[must_use]
-    pub fn off(how: impl Into<String>, spec: Option<Spec>) -> Self {
+    pub fn off(how: impl Into<String>) -> Self {
         Self {
-            presence: Presence::Off {
-                how: how.into(),
-                spec: spec.map(Box::new),
-            },
+            presence: Presence::Off { how: how.into() },
             faults: Vec::new(),
             facts: BTreeMap::new(),
         }

@@ -41,6 +41,7 @@ pub(crate) fn changed(
         (Spec::Artifact(_) | Spec::Image(_) | Spec::Fence(_), _) => {
             Change::Act(Action::Update, Impact::None)
         }
+        (Spec::Remains, _) => Change::Refuse("it can only be removed".to_owned()),
         (Spec::Machine(_) | Spec::Member(_) | Spec::Objects(_) | Spec::Connectivity(_), _) => {
             Change::Act(Action::Update, Impact::InPlace)
         }

@@ -24,8 +24,10 @@ pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Dra
         Reason::Undeclared
     };
     for (address, seen) in &inventory.things {
-        let (Presence::Ours { spec, .. } | Presence::Off { spec, .. }) = &seen.presence else {
-            continue;
+        let spec = match &seen.presence {
+            Presence::Ours { spec, .. } => spec.as_deref(),
+            Presence::Off { .. } => None,
+            Presence::Foreign { .. } | Presence::Unseen { .. } => continue,
         };
         if wanted.contains_key(address) || matches!(address.kind, Kind::Artifact | Kind::Image) {
             continue;
@@ -34,24 +36,30 @@ pub(crate) fn remove(wanted: &Wanted<'_>, inventory: &Inventory, draft: &mut Dra
             address.kind,
             Kind::Member | Kind::Component | Kind::App | Kind::Connectivity | Kind::Fence
         );
-        let Some(spec) = spec else {
-            if !inside || !kept.is_empty() {
+        if inside && kept.is_empty() {
+            continue;
+        }
+        let spec = match spec {
+            // In which cluster it is cannot be told, nor so the way to it.
+            None if inside => {
                 let text = "it is no longer declared, but what it was made from cannot be read; \
                             run again once it can";
                 draft.note(address, text.to_owned(), false);
+                continue;
             }
-            continue;
+            None => &Spec::Remains,
+            Some(spec) => spec,
         };
         if inside && !cluster_of(spec).is_some_and(|cluster| kept.contains(cluster)) {
             continue;
         }
         let resource = Resource {
             address: address.clone(),
-            spec: (**spec).clone(),
+            spec: spec.clone(),
             needs: BTreeSet::new(),
         };
-        let impact = removal_impact(address, inventory);
-        let reason = match &**spec {
+        let impact = removal_impact(&resource, inventory);
+        let reason = match spec {
             Spec::Fence(fence) => Reason::HostBack {
                 host: fence.host.clone(),
             },
@@ -123,16 +131,18 @@ pub(crate) fn cluster_of(spec: &Spec) -> Option<&Name> {
         | Spec::Router(_)
         | Spec::Host(_)
         | Spec::Machine(_)
-        | Spec::Forward(_) => None,
+        | Spec::Forward(_)
+        | Spec::Remains => None,
     }
 }
 
 /// A control plane's machine holds the cluster's data.
-fn removal_impact(address: &Address, inventory: &Inventory) -> Impact {
-    if address.kind != Kind::Machine {
+fn removal_impact(resource: &Resource, inventory: &Inventory) -> Impact {
+    // The record that would tell is the first to come and the last to go: without it there is no disk.
+    if !matches!(resource.spec, Spec::Machine(_)) {
         return Impact::None;
     }
-    let member = Address::new(Kind::Member, address.name.clone());
+    let member = Address::new(Kind::Member, resource.address.name.clone());
     match inventory.things.get(&member).map(|seen| &seen.presence) {
         Some(Presence::Ours {
             spec: Some(spec), ..

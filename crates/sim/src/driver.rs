@@ -193,7 +193,8 @@ impl Work<'_> {
             | Spec::Router(_)
             | Spec::Host(_)
             | Spec::Machine(_)
-            | Spec::Forward(_) => Ok(()),
+            | Spec::Forward(_)
+            | Spec::Remains => Ok(()),
         }
     }
 

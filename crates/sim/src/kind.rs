@@ -34,7 +34,8 @@ pub(crate) fn home(address: &Address, spec: &Spec) -> Home {
         | Spec::Router(_)
         | Spec::Host(_)
         | Spec::Machine(_)
-        | Spec::Forward(_) => Home::Host,
+        | Spec::Forward(_)
+        | Spec::Remains => Home::Host,
         Spec::Member(_) => Home::Disk(address.name.clone()),
         Spec::Objects(objects) => Home::Cluster(objects.cluster.clone()),
         Spec::Connectivity(proof) => Home::Cluster(proof.cluster.clone()),
@@ -50,6 +51,7 @@ pub(crate) fn parts(address: &Address, spec: &Spec) -> Vec<(&'static str, Home)>
         Spec::Network(_) | Spec::Router(_) | Spec::Host(_) | Spec::Forward(_) => {
             vec![(part::PROCESS, home)]
         }
+        Spec::Remains => Vec::new(),
         Spec::Machine(_) => [part::DISK, part::PROCESS, part::LINK]
             .map(|name| (name, Home::Host))
             .into(),
@@ -83,7 +85,7 @@ pub(crate) fn outdated(old: &Spec, new: &Spec) -> &'static [&'static str] {
         }
         (Spec::Artifact(_) | Spec::Image(_) | Spec::Fence(_), _) => &[part::CONTENT],
         (Spec::Objects(_), _) => &part::OBJECTS,
-        (Spec::Machine(_) | Spec::Member(_) | Spec::Connectivity(_), _) => &[],
+        (Spec::Machine(_) | Spec::Member(_) | Spec::Connectivity(_) | Spec::Remains, _) => &[],
     }
 }
 
@@ -95,7 +97,9 @@ pub(crate) fn ready(
     name: &str,
 ) -> Result<(), String> {
     match &resource.spec {
-        Spec::Artifact(_) | Spec::Network(_) | Spec::Router(_) | Spec::Host(_) => Ok(()),
+        Spec::Artifact(_) | Spec::Network(_) | Spec::Router(_) | Spec::Host(_) | Spec::Remains => {
+            Ok(())
+        }
         Spec::Image(image) => host::image(state, image),
         Spec::Machine(machine) => host::machine(state, &resource.address, machine, name),
         Spec::Forward(forward) => host::forward(state, &resource.address, forward),

@@ -76,7 +76,11 @@ fn changed(spec: &Spec) -> Option<Spec> {
         Spec::Member(member) => drop(member.labels.insert("a".to_owned(), "b".to_owned())),
         Spec::Forward(forward) => forward.listen = Some(4711),
         Spec::Objects(objects) => objects.objects.push("another".into()),
-        Spec::Artifact(_) | Spec::Image(_) | Spec::Connectivity(_) | Spec::Fence(_) => return None,
+        Spec::Artifact(_)
+        | Spec::Image(_)
+        | Spec::Connectivity(_)
+        | Spec::Fence(_)
+        | Spec::Remains => return None,
     }
     Some(spec)
 }

@@ -170,9 +170,9 @@ pub(super) fn look(
     let Some(holder) = processes.first() else {
         return Some(match off {
             // Only where nothing of it runs any more is it known to be off.
-            Some(off) if !alive => Observed::off(off.how(), Some(nothing())),
+            Some(off) if !alive => Observed::off(off.how()),
             _ if record::mark(lab, scope, Kind::Host, host).exists() || alive => {
-                let seen = Observed::ours(None, Some(nothing()));
+                let seen = Observed::ours(None, None);
                 seen.fault("nothing holds it", None, Remedy::Repair)
             }
             _ => return None,
@@ -210,11 +210,4 @@ pub(super) fn look(
         }
     }
     Some(seen)
-}
-
-/// What is known of a host that does not run: nothing, but that it can be removed.
-const fn nothing() -> Spec {
-    Spec::Host(HostSpace {
-        links: std::collections::BTreeMap::new(),
-    })
 }

@@ -355,21 +355,6 @@ pub(super) fn look(
     Some(seen)
 }
 
-/// What is known of one whose processes were killed: nothing, but that it can be removed.
-pub(super) fn gone() -> Observed {
-    let nothing = Router {
-        image: model::digest::Digest::of(&()),
-        links: BTreeMap::new(),
-        names: BTreeMap::new(),
-        uplink: false,
-    };
-    Observed::ours(None, Some(Spec::Router(nothing))).fault(
-        "nothing holds it",
-        None,
-        Remedy::Repair,
-    )
-}
-
 fn faults(scope: &Scope, spec: &Router, first: i32, holders: &see::Holders) -> Vec<String> {
     let mut faults = Vec::new();
     let inside = ip_in(first, &["-o", "-4", "address", "show"]).unwrap_or_default();

@@ -34,13 +34,12 @@ pub(super) fn all(
     let processes = tags::find(scope);
     let of = |address: &Address| processes.get(address).map_or(&[][..], Vec::as_slice);
     let mut seen = BTreeMap::new();
-    for name in record::marked(&lab, scope, Kind::Network) {
-        // Overwritten below where it is held.
-        let gone = Observed::ours(None, None).fault("nothing holds it", None, Remedy::Repair);
-        seen.insert(Address::new(Kind::Network, name), gone);
-    }
-    for name in record::marked(&lab, scope, Kind::Router) {
-        seen.insert(Address::new(Kind::Router, name), router::gone());
+    for kind in [Kind::Network, Kind::Router] {
+        for name in record::marked(&lab, scope, kind) {
+            // Overwritten below where it is held.
+            let gone = Observed::ours(None, None).fault("nothing holds it", None, Remedy::Repair);
+            seen.insert(Address::new(kind, name), gone);
+        }
     }
     let holders = holders(&processes);
     for (address, found) in &processes {

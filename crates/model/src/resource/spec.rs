@@ -41,6 +41,9 @@ pub enum Spec {
     Objects(Objects),
     /// See [`Connectivity`].
     Connectivity(Connectivity),
+    /// What is left of a thing of ours that cannot tell what it was made from: its making or its
+    /// removal was killed. It can only be removed.
+    Remains,
 }
 
 /// Programs of one upstream project, at one version, for one architecture.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use model::inventory::{Observed, Remedy};
-use model::plan::Action;
+use model::plan::{Action, Impact};
 use model::resource::{HostSpace, Spec};
 
 use super::*;
@@ -44,10 +44,7 @@ fn on_two_hosts() -> Vec<Resource> {
 fn off(resources: &[Resource]) -> Inventory {
     let mut inventory = standing(resources);
     let things = &mut inventory.things;
-    things.insert(
-        address("host/gamer"),
-        Observed::off("its power was cut", None),
-    );
+    things.insert(address("host/gamer"), Observed::off("its power was cut"));
     for node in ["w1", "w2"] {
         let machine = things.remove(&address(&format!("machine/{node}"))).unwrap();
         let machine = machine.fault("it does not run", None, Remedy::Repair);
@@ -147,14 +144,27 @@ fn what_changed_meanwhile_waits_and_is_told() {
 }
 
 #[test]
+fn what_was_killed_before_it_could_tell_what_it_is_made_from_is_removed() {
+    let resources = on_two_hosts();
+    let mut inventory = standing(&resources);
+    for at in ["machine/w1", "network/lan"] {
+        let remains = Observed::ours(None, None);
+        inventory.things.insert(address(at), remains);
+    }
+    let plan = planned(&[], &inventory);
+    for at in ["machine/w1", "network/lan"] {
+        let step = plan.steps.iter().find(|step| step.address == address(at));
+        let step = step.unwrap_or_else(|| panic!("{at}: {}", told(&plan)));
+        assert_eq!((step.action, step.impact), (Action::Delete, Impact::None));
+    }
+}
+
+#[test]
 fn a_lab_goes_down_with_a_host_that_is_off() {
     let resources = on_two_hosts();
     let mut inventory = fenced(&resources);
-    let spec = Spec::Host(HostSpace {
-        links: BTreeMap::new(),
-    });
-    let gone = Observed::off("its power was cut", Some(spec));
-    inventory.things.insert(address("host/gamer"), gone);
+    let off = Observed::off("its power was cut");
+    inventory.things.insert(address("host/gamer"), off);
     let plan = planned(&[], &inventory);
     let removed = |at: &str| {
         let step = plan.steps.iter().find(|step| step.address == address(at));

@@ -102,6 +102,11 @@ pub(super) fn see(
             record.owner
         )));
     }
+    let begun = |(name, _): &(&str, _)| state.part(address, name).is_some();
+    if record.digest.is_none() && !super::parts(address, &record.spec).iter().any(begun) {
+        // As in the world: killed at the very first, a thing cannot tell what it was to be.
+        return Some(Observed::ours(None, None));
+    }
     let mut seen = Observed::ours(record.digest.clone(), Some(record.spec.clone()))
         .fact("generation", record.generation.0.to_string());
     if !cached {
