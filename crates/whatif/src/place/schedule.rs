@@ -97,6 +97,11 @@ impl<'a> Scheduler<'a> {
     /// Puts a pod onto a node, and binds its claims that waited for it.
     pub fn put(&mut self, id: WorkloadId, node: NodeId) {
         self.bind(id, node);
+        self.put_back(id, node);
+    }
+
+    /// Puts a pod onto a node whose claims are bound.
+    pub(super) fn put_back(&mut self, id: WorkloadId, node: NodeId) {
         let asks = self.model.world.workloads[id].asks;
         let at = node.index();
         self.cpu[at] = self.cpu[at].saturating_sub(asks.millicpu);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use model::dual::Dual;
 use model::inventory::Inventory;
 use model::lab::{Lab, Node};
 use model::name::Name;
@@ -61,7 +62,7 @@ pub fn before(lab: &Lab, plan: &Plan, inventory: &Inventory) -> Option<Lab> {
             on,
             container: None,
             vm: None,
-            address: None,
+            address: Some(Dual::one(member.address)),
             addresses: Default::default(),
             labels: member.labels.clone(),
             taints: Some(member.taints.clone()),
@@ -73,9 +74,6 @@ pub fn before(lab: &Lab, plan: &Plan, inventory: &Inventory) -> Option<Lab> {
             }
             Some(model::lab::Machine::Vm(vm)) => node.vm = Some(vm.clone()),
             None => {}
-        }
-        if let Ok(address) = serde_json::from_value(serde_json::json!(member.address)) {
-            node.address = Some(address);
         }
         all.nodes.insert(name, node);
     }
