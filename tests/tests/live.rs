@@ -131,7 +131,9 @@ fn furnish(api: &Api) {
         "spec": { "attachRequired": false } }),
     );
     let disk = |name: &str| json!({ "csi": { "driver": "disks.test", "volumeHandle": name } });
-    volume(api, "attached", &disk("attached"));
+    // The driver of a replica's shared folder: what that stands on is known.
+    let folder = json!({ "csi": { "driver": "folders.steading.dev", "volumeHandle": "attached" } });
+    volume(api, "attached", &folder);
     volume(api, "stuck", &disk("stuck"));
     volume(api, "elsewhere", &disk("elsewhere"));
     volume(

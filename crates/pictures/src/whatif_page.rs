@@ -96,7 +96,9 @@ fn lead(report: &Report) -> String {
 const fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Stays => "good",
-        Verdict::Moves | Verdict::Waits | Verdict::Unknown => "warn",
+        Verdict::Moves | Verdict::Waits => "warn",
+        // As in the drawing.
+        Verdict::Unknown => "unknown",
         Verdict::Down | Verdict::Lost => "bad",
     }
 }
