@@ -63,7 +63,7 @@ fn app(api: &Api, name: &str, on: &str, claim: Option<&str>) {
 fn volume(api: &Api, name: &str, spec: &Value) {
     let size = json!({ "storage": "1Gi" });
     let mut spec = spec.clone();
-    spec["capacity"] = size.clone();
+    spec["capacity"] = size;
     spec["accessModes"] = json!(["ReadWriteOnce"]);
     spec["storageClassName"] = json!("disks");
     spec["claimRef"] = json!({ "namespace": "default", "name": name });

@@ -100,5 +100,31 @@ fn a_shutdown_asks_disruption_budgets_and_tells_what_it_did() {
     assert!(!told.contains("went on without"), "{told}");
     let _ = lab.run(&["on", "gamer", "--lab", "LAB"]).expect(0);
     assert!(!closed(&lab));
+    plans_tell_what_updates_and_removals_mean(&lab);
     lab.down_to_nothing();
+}
+
+/// A changed app goes by its strategy; a node that is declared no more takes what is on it along.
+fn plans_tell_what_updates_and_removals_mean(lab: &Lab) {
+    let told = |from: &str, to: &str| {
+        let file = lab.path().join("lab.yaml");
+        let declared = std::fs::read_to_string(&file).expect("the lab file");
+        lab.edit(from, to);
+        let plan = lab.run(&["plan", "LAB"]).stdout;
+        std::fs::write(&file, declared).expect("writing it back");
+        plan
+    };
+    let free = "free: { catalog: podinfo,";
+    let plan = told(
+        free,
+        "free: { requests: { memory: 48Mi }, catalog: podinfo,",
+    );
+    assert!(
+        plan.contains("free goes on with 1 of 2 pods, each away for 1–90 s (W017)"),
+        "{plan}"
+    );
+    let big = "  big: { cluster: main, role: worker, on: gamer, vm: { cpu: 12, memory: 8Gi }, address: 10.77.0.13 }\n";
+    let plan = told(big, "");
+    assert!(plan.contains("member/big"), "{plan}");
+    assert!(plan.contains("asked to go before"), "{plan}");
 }

@@ -18,6 +18,9 @@ use crate::output::{Told, answer_json, tell};
 use crate::session::Session;
 use crate::signals;
 
+/// How long after a cluster did not answer it is asked again.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// What a switch of a host answers to programs.
 #[derive(Debug, Serialize)]
 struct Switched<'a> {
@@ -294,8 +297,14 @@ fn start(session: Session, arguments: &OnArgs, format: Format, what: &str) -> an
         yes: true,
     };
     let welcome = Welcome::of(&session);
-    let started = up::start(session, &change, format, &cancel);
-    welcome.give();
+    // Apps wait for their nodes: these take pods again as soon as somebody can be told.
+    let over = Cancel::default();
+    let started = std::thread::scope(|threads| {
+        threads.spawn(|| welcome.give(&over));
+        let started = up::start(session, &change, format, &cancel);
+        over.request();
+        started
+    });
     match started {
         Err(error) if error.downcast_ref::<StoreError>().is_some_and(held) => {
             tell(&format!(
@@ -334,8 +343,9 @@ impl Welcome {
         }
     }
 
-    /// Lets them; where the cluster does not answer, says how a person does.
-    fn give(&self) {
+    /// Lets them, cluster by cluster, as soon as each answers; where one did not until the end, says
+    /// how a person does it.
+    fn give(&self, over: &Cancel) {
         let cancel = Cancel::default();
         let context = StepContext {
             scope: &self.scope,
@@ -343,18 +353,31 @@ impl Welcome {
             cancel: &cancel,
             progress: &Told,
         };
-        for (cluster, nodes) in &self.nodes {
-            match self.kubeadm.welcome(cluster, nodes, &context) {
+        let mut open: Vec<_> = self.nodes.iter().collect();
+        loop {
+            let last = over.requested();
+            open.retain(|(cluster, nodes)| match self.kubeadm.welcome(cluster, nodes, &context) {
                 Ok(welcomed) => {
                     for node in welcomed {
                         tell(&format!("{node} takes pods again"));
                     }
+                    false
                 }
-                Err(error) => tell(&format!(
-                    "nodes that were shut down may still take no pods ({}); then: kubectl uncordon NODE",
-                    error.chain().join(": ")
-                )),
+                Err(error) => {
+                    if last {
+                        let why = error.chain().join(": ");
+                        tell(&format!(
+                            "nodes that were shut down may still take no pods ({why}); then: kubectl \
+                             uncordon NODE"
+                        ));
+                    }
+                    true
+                }
+            });
+            if open.is_empty() || last {
+                return;
             }
+            std::thread::sleep(AGAIN);
         }
     }
 }

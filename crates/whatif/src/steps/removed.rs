@@ -70,7 +70,7 @@ pub fn before(lab: &Lab, plan: &Plan, inventory: &Inventory) -> Option<Lab> {
         };
         match machine.map(|machine| &machine.machine) {
             Some(model::lab::Machine::Container(container)) => {
-                node.container = Some(container.clone())
+                node.container = Some(container.clone());
             }
             Some(model::lab::Machine::Vm(vm)) => node.vm = Some(vm.clone()),
             None => {}
