@@ -201,7 +201,7 @@ fn looking_whom_to_drive_out_binds_nothing() {
         vec![app(&pod, &[template("data", "there", "2Gi")])],
     ]
     .concat();
-    let mut important = pod.clone();
+    let mut important = pod;
     important["priorityClassName"] = json!("high");
     let high = vec![
         json!({ "kind": "PriorityClass", "metadata": { "name": "high" }, "value": 1000 }),
@@ -217,5 +217,40 @@ fn looking_whom_to_drive_out_binds_nothing() {
         taken(&model, &mut scheduler, low, "a"),
         ["w"],
         "one volume is bound, not two"
+    );
+}
+
+/// Found by cluster 863 of the oracle: where a volume may be made is not from where it is reached.
+#[test]
+fn what_was_made_may_be_reached_from_elsewhere() {
+    let only = json!([{ "matchLabelExpressions": [{ "key": HOSTNAME, "values": ["b"] }] }]);
+    let claim = json!({ "kind": "PersistentVolumeClaim", "metadata": { "name": "data" },
+        "spec": template("data", "made", "2Gi")["spec"] });
+    let pod = json!({ "containers": [{}], "volumes": [{ "persistentVolumeClaim": { "claimName": "data" } }] });
+    let mut shared = app(&pod, &[]);
+    shared["kind"] = json!("Deployment");
+    let model = model(&[(
+        "web",
+        vec![class("made", "disks.test", &only), claim, shared],
+    )]);
+    let web = of(&model, "web");
+    let mut scheduler = Scheduler::new(&model);
+    assert_eq!(
+        names(&model, scheduler.fitting(web)),
+        "b",
+        "it is made there"
+    );
+    scheduler.put(web, node(&model, "b"));
+    assert_eq!(
+        names(&model, scheduler.fitting(web)),
+        "b",
+        "nobody has told more"
+    );
+    let all = Bits::of(3, model.world.nodes.ids());
+    scheduler.made(web, 0, &all);
+    assert_eq!(
+        names(&model, scheduler.fitting(web)),
+        "abc",
+        "its driver lets any node have it"
     );
 }

@@ -190,11 +190,14 @@ impl World {
             match self.unbound(namespace, claim, class, offered) {
                 Ok(unbound) => {
                     let pool = self.pool_waited_for(class, &unbound);
-                    let mut reached = unbound.makes.clone();
-                    for offer in &unbound.offers {
-                        reached.add(&self.offers[offer].nodes);
+                    // What a driver makes may be reached from further than where it was made.
+                    if unbound.makes.is_empty() {
+                        let mut reached = unbound.makes.clone();
+                        for offer in &unbound.offers {
+                            reached.add(&self.offers[offer].nodes);
+                        }
+                        workload.nodes.keep(&reached);
                     }
-                    workload.nodes.keep(&reached);
                     let pinned = matches!(
                         self.storages[self.pools[pool].storage].kind,
                         StorageKind::Local
