@@ -332,6 +332,11 @@ fn what_was_there_may_not_be_known() {
     assert_eq!(told(&looked(&update), "app/wiki"), [perhaps]);
     update.reason = drift("Service a/wiki was changed by somebody (spec.ports: 1 → 2)");
     assert_eq!(told(&looked(&update), "app/wiki"), [""; 0]);
+    // Nothing of it runs: nothing goes.
+    update.reason = Reason::Changed { fields: Vec::new() };
+    let nobody = Inventory::default();
+    let looked_at_nothing = looked_at(&lab, &manifests, &nobody, &[], vec![update.clone()]);
+    assert_eq!(told(&looked_at_nothing, "app/wiki"), [""; 0]);
     let gone = step("app/blog", Action::Delete, objects(&new), &[]);
     assert_eq!(told(&looked(&gone), "app/blog"), ["blog down for good"]);
 }

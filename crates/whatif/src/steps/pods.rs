@@ -6,9 +6,10 @@ use model::resource::{Address, Kind};
 use super::Around;
 use super::away::{Standing, Taken, lost};
 use super::rollout::{Rollout, What, rollouts};
-use crate::ids::{ClusterId, WorkloadId};
+use crate::bits::Bits;
+use crate::ids::{ClusterId, Id as _, WorkloadId};
 use crate::rules::{RuleNo, updates};
-use crate::semantics::Model;
+use crate::semantics::{Course, Model, Plain, State, evaluate};
 use crate::span::Span;
 use crate::world::{Attach, Controller, Failure, Origin};
 
@@ -110,6 +111,11 @@ pub(super) fn moment<'a>(model: &Model, updates: impl Iterator<Item = &'a Update
 
 /// What an update means for what runs, in words.
 pub(super) fn consequences(model: &Model, base: &Failure, update: &Update) -> Vec<String> {
+    // What is not there cannot go; what shall have no pods may have had some.
+    let idle = |id: WorkloadId| model.world.workloads[id].replicas > 0 && !runs(model, base, id);
+    if update.workload.is_some_and(idle) {
+        return Vec::new();
+    }
     let name = update.address.name.to_string();
     let mut told = Vec::new();
     if update.rollouts.is_empty() {
@@ -135,6 +141,15 @@ pub(super) fn consequences(model: &Model, base: &Failure, update: &Update) -> Ve
         }
     }
     told
+}
+
+/// Whether it may run while that is away.
+fn runs(model: &Model, away: &Failure, id: WorkloadId) -> bool {
+    let mut joined = Bits::none(model.world.nodes.len());
+    let mut state = State::default();
+    let mut plain = Plain::new(away, &mut joined);
+    evaluate(model, Course::POSSIBLE, &mut plain, &mut state);
+    state.goes_on.get(id.index()) == Some(&true)
 }
 
 fn alone(model: &Model, update: &Update, called: &str, rollout: &Rollout) -> Option<String> {
