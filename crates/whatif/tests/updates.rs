@@ -335,7 +335,7 @@ fn what_was_there_may_not_be_known() {
     // Nothing of it runs: nothing goes.
     update.reason = Reason::Changed { fields: Vec::new() };
     let nobody = Inventory::default();
-    let looked_at_nothing = looked_at(&lab, &manifests, &nobody, &[], vec![update.clone()]);
+    let looked_at_nothing = looked_at(&lab, &manifests, &nobody, &[], vec![update]);
     assert_eq!(told(&looked_at_nothing, "app/wiki"), [""; 0]);
     let gone = step("app/blog", Action::Delete, objects(&new), &[]);
     assert_eq!(told(&looked(&gone), "app/blog"), ["blog down for good"]);
