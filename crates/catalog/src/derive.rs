@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::lab::{Cluster, ETHERNET_MTU, Endpoint, Lab, Named, Node, Role, Taint, TaintEffect};
 use model::name::Name;
+use model::topology::Topology;
 
 /// The label of a node that tells the host below it.
 pub(crate) const HOST_LABEL: &str = "steading.dev/host";
@@ -20,9 +21,9 @@ pub const API_PORT: u16 = 6443;
 /// The largest packet inside pods: what the narrowest way between the nodes carries, less what
 /// the encapsulation adds; or less, where the lab file says less.
 #[must_use]
-pub fn pod_mtu(lab: &Lab, name: &Name, cluster: &Cluster) -> u16 {
+pub fn pod_mtu(topology: &Topology<'_>, name: &Name, cluster: &Cluster) -> u16 {
     let alone = || ETHERNET_MTU.saturating_sub(cluster.cni.encapsulation().overhead(false));
-    let derived = lab.room_in_pods(name, cluster);
+    let derived = topology.room_in_pods(name, cluster);
     let derived = derived.map_or_else(alone, |(_, room)| room);
     cluster.cni.mtu().unwrap_or(derived)
 }

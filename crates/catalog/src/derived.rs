@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use model::lab::{Cluster, Endpoint, Lab, Network, Overlay, Role, TaintEffect};
 use model::name::Name;
+use model::topology::Topology;
 use serde::Serialize;
 
 use crate::derive;
@@ -23,6 +24,7 @@ pub struct Derived {
 /// All values that are derived from a lab, in the order of its sections.
 #[must_use]
 pub fn derived(lab: &Lab) -> Vec<Derived> {
+    let lab = &Topology::of(lab);
     let mut all = Vec::new();
     for (name, network) in &lab.networks {
         all.extend(gateway(name, network));
@@ -114,7 +116,7 @@ const fn overlay_word(overlay: &Overlay) -> &'static str {
     }
 }
 
-fn of_cluster(lab: &Lab, name: &Name, cluster: &Cluster, all: &mut Vec<Derived>) {
+fn of_cluster(lab: &Topology<'_>, name: &Name, cluster: &Cluster, all: &mut Vec<Derived>) {
     let at = |field: &str| format!("clusters.{name}.{field}");
     let mut add = |field: String, value: String, from: Vec<String>| {
         all.push(Derived { field, value, from });

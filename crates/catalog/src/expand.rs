@@ -19,6 +19,7 @@ use model::resource::{
     Address, Connectivity, ForwardTarget, Forwarder, HostLink, HostSpace, Kind, Member,
     NodeMachine, NodeNetwork, Resource, Spec,
 };
+use model::topology::Topology;
 
 use crate::{derive, image, storage};
 pub use volumes::each_its_own;
@@ -58,10 +59,11 @@ fn resources(
         resources: BTreeMap::new(),
         findings: Vec::new(),
     };
+    let topology = Topology::of(lab);
     let clusters: BTreeMap<&Name, Within<'_>> = lab
         .clusters
         .iter()
-        .map(|(name, cluster)| (name, Within::of(lab, name, cluster)))
+        .map(|(name, cluster)| (name, Within::of(&topology, name, cluster)))
         .collect();
     for within in clusters.values() {
         expansion.cluster(within);

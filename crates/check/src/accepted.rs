@@ -1,5 +1,7 @@
 //! Findings that the lab's owner knows of and accepts, with a reason.
 
+use std::collections::BTreeMap;
+
 use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use model::lab::Lab;
 
@@ -22,16 +24,19 @@ const JUDGED: [&str; 2] = ["S113", "S114"];
 /// would hide the next one.
 pub(crate) fn apply(lab: &Lab, facts: &Facts, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut used = vec![false; lab.accepts.len()];
+    let mut positions: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (position, accepted) in lab.accepts.iter().enumerate() {
+        let accepted = (accepted.code.as_str(), accepted.at.as_str());
+        positions.entry(accepted).or_insert(position);
+    }
     let mut left: Vec<Diagnostic> = findings
         .into_iter()
         .filter(|finding| {
-            let by = lab.accepts.iter().position(|accepted| {
-                accepted.code == finding.code
-                    && finding
-                        .places
-                        .iter()
-                        .any(|place| within(&place.field.0, &accepted.at))
-            });
+            let fields = finding.places.iter().map(|place| place.field.0.as_str());
+            let by = fields
+                .flat_map(around)
+                .filter_map(|field| positions.get(&(finding.code.as_str(), field)).copied())
+                .min();
             if let Some(used) = by.and_then(|position| used.get_mut(position)) {
                 *used = true;
             }
@@ -62,9 +67,8 @@ pub(crate) fn apply(lab: &Lab, facts: &Facts, findings: Vec<Diagnostic>) -> Vec<
     left
 }
 
-/// Whether a field is another one or lies in it.
-fn within(field: &str, other: &str) -> bool {
-    field
-        .strip_prefix(other)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+/// A field, and all that it lies in.
+fn around(field: &str) -> impl Iterator<Item = &str> {
+    let ends = field.match_indices(['.', '[']).map(|(end, _)| end);
+    ends.chain([field.len()]).filter_map(|end| field.get(..end))
 }

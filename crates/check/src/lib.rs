@@ -91,3 +91,6 @@ mod tests;
 
 #[cfg(test)]
 mod mending;
+
+#[cfg(test)]
+mod pairwise;

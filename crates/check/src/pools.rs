@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use model::lab::{Cni, Endpoint};
+use model::name::Name;
 use model::range::AddressRange;
 
 use crate::Subject;
@@ -40,31 +41,65 @@ pub(crate) fn pools(lab: &Subject<'_>) -> Vec<Pool> {
     cilium.chain(components).collect()
 }
 
-/// Addresses that belong to something, with what it is and where that stands.
-pub(crate) fn taken(lab: &Subject<'_>) -> Vec<(String, IpAddr, String)> {
-    let mut all = Vec::new();
-    for (name, node) in &lab.nodes {
-        for (_, address) in lab.node_addresses(node) {
-            all.push((format!("node {name}"), address, format!("nodes.{name}")));
+/// An address that belongs to something.
+pub(crate) struct Taken<'a> {
+    pub(crate) address: IpAddr,
+    by: By<'a>,
+}
+
+/// What has an address.
+enum By<'a> {
+    Node(&'a Name),
+    /// A host, in that network.
+    Host(&'a Name, &'a Name),
+    /// The router of a network.
+    Router(&'a Name),
+    /// The API of a cluster.
+    Api(&'a Name),
+}
+
+impl Taken<'_> {
+    /// What has it.
+    pub(crate) fn what(&self) -> String {
+        match self.by {
+            By::Node(name) => format!("node {name}"),
+            By::Host(name, _) => format!("host {name}"),
+            By::Router(name) => format!("the router of {name}"),
+            By::Api(_) => "the API's address".to_owned(),
         }
     }
-    for (name, host) in &lab.hosts {
-        for (network, address) in lab.host_addresses(host) {
-            let field = format!("hosts.{name}.addresses.{network}");
-            all.push((format!("host {name}"), address, field));
+
+    /// Where that stands.
+    pub(crate) fn field(&self) -> String {
+        match self.by {
+            By::Node(name) => format!("nodes.{name}"),
+            By::Host(name, network) => format!("hosts.{name}.addresses.{network}"),
+            By::Router(name) => format!("networks.{name}.gateway"),
+            By::Api(name) => format!("clusters.{name}.endpoint.vip"),
         }
     }
-    for (name, network) in &lab.networks {
-        for address in network.routers() {
-            let field = format!("networks.{name}.gateway");
-            all.push((format!("the router of {name}"), address, field));
-        }
-    }
-    for (name, cluster) in &lab.clusters {
-        if let Some(Endpoint::Vip(address)) = cluster.endpoint {
-            let field = format!("clusters.{name}.endpoint.vip");
-            all.push(("the API's address".to_owned(), address, field));
-        }
-    }
-    all
+}
+
+/// Addresses that belong to something, nodes before hosts before routers.
+pub(crate) fn taken<'a>(lab: &'a Subject<'_>) -> Vec<Taken<'a>> {
+    let nodes = lab.nodes.iter().flat_map(|(name, node)| {
+        let addresses = lab.node_addresses(node).into_iter();
+        addresses.map(move |(_, address)| (address, By::Node(name)))
+    });
+    let hosts = lab.hosts.iter().flat_map(|(name, host)| {
+        let addresses = lab.host_addresses(host).into_iter();
+        addresses.map(move |(network, address)| (address, By::Host(name, network)))
+    });
+    let routers = lab.networks.iter().flat_map(|(name, network)| {
+        let addresses = network.routers().into_iter();
+        addresses.map(move |address| (address, By::Router(name)))
+    });
+    let apis = lab.clusters.iter().filter_map(|(name, cluster)| {
+        let Some(Endpoint::Vip(address)) = cluster.endpoint else {
+            return None;
+        };
+        Some((address, By::Api(name)))
+    });
+    let all = nodes.chain(hosts).chain(routers).chain(apis);
+    all.map(|(address, by)| Taken { address, by }).collect()
 }

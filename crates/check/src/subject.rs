@@ -4,62 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use model::diagnostic::FieldPath;
-use model::lab::{Lab, Node, Role};
-use model::name::Name;
+use model::lab::Lab;
+use model::topology::Topology;
 use serde_json::Value;
 
-/// A node by its name.
-type Named<'a> = (&'a Name, &'a Node);
-
-/// What is looked at.
+/// What is looked at: a lab with maps of who is where.
 pub(crate) struct Subject<'a> {
-    lab: &'a Lab,
+    topology: Topology<'a>,
     /// What is known besides the lab file.
     pub(crate) facts: &'a Facts,
-    nodes_of: BTreeMap<&'a Name, Vec<Named<'a>>>,
-    nodes_on: BTreeMap<&'a Name, Vec<Named<'a>>>,
 }
 
 impl<'a> Subject<'a> {
     pub(crate) fn new(lab: &'a Lab, facts: &'a Facts) -> Self {
-        let mut subject = Self {
-            lab,
+        Self {
+            topology: Topology::of(lab),
             facts,
-            nodes_of: BTreeMap::new(),
-            nodes_on: BTreeMap::new(),
-        };
-        for (name, node) in &lab.nodes {
-            let of = subject.nodes_of.entry(&node.cluster).or_default();
-            of.push((name, node));
-            let on = subject.nodes_on.entry(&node.on).or_default();
-            on.push((name, node));
         }
-        subject
-    }
-
-    /// The nodes of a cluster, found at once: the lab's own method looks through all nodes, and
-    /// rules ask for every cluster or node.
-    pub(crate) fn nodes_of(&self, cluster: &Name) -> impl Iterator<Item = Named<'a>> {
-        self.nodes_of.get(cluster).into_iter().flatten().copied()
-    }
-
-    /// The control planes of a cluster, found at once.
-    pub(crate) fn control_planes(&self, cluster: &Name) -> impl Iterator<Item = Named<'a>> {
-        self.nodes_of(cluster)
-            .filter(|(_, node)| node.role == Role::ControlPlane)
-    }
-
-    /// The nodes on a host, or the one that it is.
-    pub(crate) fn nodes_on(&self, host: &Name) -> impl Iterator<Item = Named<'a>> {
-        self.nodes_on.get(host).into_iter().flatten().copied()
     }
 }
 
-impl Deref for Subject<'_> {
-    type Target = Lab;
+impl<'a> Deref for Subject<'a> {
+    type Target = Topology<'a>;
 
-    fn deref(&self) -> &Lab {
-        self.lab
+    fn deref(&self) -> &Topology<'a> {
+        &self.topology
     }
 }
 

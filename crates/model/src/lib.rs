@@ -18,6 +18,7 @@ pub mod name;
 pub mod plan;
 pub mod quantity;
 pub mod range;
+pub mod ranges;
 pub mod read;
 pub mod render;
 pub mod resource;

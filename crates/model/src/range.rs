@@ -58,6 +58,16 @@ impl AddressRange {
     }
 }
 
+impl From<IpAddr> for AddressRange {
+    fn from(address: IpAddr) -> Self {
+        Self {
+            first: address,
+            last: address,
+            prefix: None,
+        }
+    }
+}
+
 impl From<IpNet> for AddressRange {
     fn from(prefix: IpNet) -> Self {
         Self {

@@ -14,6 +14,7 @@ mod merge;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -76,7 +77,7 @@ pub fn read(sources: &[Source]) -> Reading {
         formats::to_newest(&mut whole);
         reading.lab = decode::lab(&whole, &sink);
         // The tree goes as the index comes: together they would be the most that reading needs.
-        reading.index.add(whole, &FieldPath::default());
+        reading.index = Index::of(whole);
     }
     (reading.diagnostics, reading.unread) = sink.into_findings();
     reading

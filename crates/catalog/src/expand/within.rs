@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use model::lab::{Cluster, Component, Lab, Named, Node, Role};
 use model::name::Name;
 use model::resource::{Address, Kind};
+use model::topology::Topology;
 
 use super::api_forward_address;
 use crate::derive;
@@ -35,15 +36,16 @@ pub(super) struct Within<'a> {
 }
 
 impl<'a> Within<'a> {
-    pub(super) fn of(lab: &'a Lab, name: &'a Name, cluster: &'a Cluster) -> Self {
-        let nodes: Vec<_> = lab.nodes_of(name).collect();
+    pub(super) fn of(topology: &Topology<'a>, name: &'a Name, cluster: &'a Cluster) -> Self {
+        let lab = topology.lab();
+        let nodes: Vec<_> = topology.nodes_of(name).collect();
         let members = nodes
             .iter()
             .map(|(node, _)| Address::new(Kind::Member, (*node).clone()));
         Self {
             name,
             cluster,
-            pod_mtu: derive::pod_mtu(lab, name, cluster),
+            pod_mtu: derive::pod_mtu(topology, name, cluster),
             hosts: derive::hosts(lab, name),
             has_workers: nodes.iter().any(|(_, node)| node.role == Role::Worker),
             api_names: derive::certificate_names(lab, name),

@@ -1,7 +1,5 @@
 //! S101: Every node has an address that its network can give.
 
-use std::net::IpAddr;
-
 use model::diagnostic::Severity;
 use model::lab::Lab;
 
@@ -18,7 +16,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let mut known = None;
     for (name, node) in &lab.nodes {
+        if findings.is_full() {
+            return;
+        }
         let field = format!("nodes.{name}.address");
         let Some(addresses) = &node.address else {
             if lab.node_address(node).is_none() && lab.facts.unread.is_empty() {
@@ -36,7 +38,12 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 if findings.lacks_part_of("networks") {
                     continue;
                 }
-                nowhere(lab, &field, address, findings);
+                let known = known.get_or_insert_with(|| known_ranges(lab));
+                findings.add(
+                    format!("{address} lies in none of the lab's networks"),
+                    &[(field.clone(), "")],
+                    format!("take an address of {known}"),
+                );
                 continue;
             };
             let taken = network.cidr.around(address).is_some_and(|range| {
@@ -59,17 +66,11 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn nowhere(lab: &Lab, field: &str, address: IpAddr, findings: &mut Findings<'_>) {
-    let known: Vec<String> = lab
-        .networks
-        .values()
-        .map(|network| network.cidr.to_string())
-        .collect();
-    findings.add(
-        format!("{address} lies in none of the lab's networks"),
-        &[(field.to_owned(), "")],
-        format!("take an address of {}", known.join(" or ")),
-    );
+/// The ranges of all networks, as they are listed.
+fn known_ranges(lab: &Lab) -> String {
+    let known = lab.networks.values();
+    let known: Vec<String> = known.map(|network| network.cidr.to_string()).collect();
+    known.join(" or ")
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! S009: An address that others count on is fixed or reserved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::diagnostic::Severity;
 use model::lab::{Expose, HostAddress};
+use model::name::Name;
+use model::range::AddressRange;
+use model::ranges::Ranges;
 
 use crate::finding::Findings;
-use crate::pools::{Pool, pools, taken};
+use crate::pools::{pools, taken};
 use crate::{Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
@@ -20,17 +23,21 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let mut dhcp = Dhcp::of(lab);
     for (name, node) in &lab.nodes {
+        if findings.is_full() {
+            return;
+        }
+        let mac = node.vm.as_ref().is_some_and(|vm| vm.mac.is_some());
         for address in node.address.iter().flat_map(|address| address.iter()) {
-            let mac = node.vm.as_ref().is_some_and(|vm| vm.mac.is_some());
-            let field = format!("nodes.{name}.address");
-            handed_out(lab, (&field, address, mac), findings);
+            let field = || format!("nodes.{name}.address");
+            dhcp.handed_out((&field, address, mac), findings);
         }
         let Some(host) = lab.host_of(node).filter(|_| node.machine().is_none()) else {
             continue;
         };
+        let mac = host.nics.values().any(|nic| nic.mac.is_some());
         for (network, given) in &host.addresses {
-            let mac = host.nics.values().any(|nic| nic.mac.is_some());
             let counted = node.address.is_some_and(|own| {
                 lab.networks
                     .get(network)
@@ -51,9 +58,8 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             }
         }
         for (network, address) in lab.host_addresses(host) {
-            let mac = host.nics.values().any(|nic| nic.mac.is_some());
-            let field = format!("hosts.{}.addresses.{network}", node.on);
-            handed_out(lab, (&field, address, mac), findings);
+            let field = || format!("hosts.{}.addresses.{network}", node.on);
+            dhcp.handed_out((&field, address, mac), findings);
         }
     }
     of_pools(lab, findings);
@@ -61,7 +67,11 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
 
 /// Names that lead to an address of a pool which nobody has asked for: whoever comes first gets it.
 fn of_pools(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    let pools = pools(lab);
+    let pools: Vec<(String, AddressRange)> = pools(lab)
+        .into_iter()
+        .filter_map(|pool| Some((pool.field, pool.range?)))
+        .collect();
+    let ranges = Ranges::new(pools.iter().map(|(_, range)| *range));
     let components = lab.components.values().filter(|one| one.enabled);
     let apps = lab.apps.values().filter(|app| app.enabled);
     let of_apps = apps.filter_map(|app| match &app.expose {
@@ -73,12 +83,12 @@ fn of_pools(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         .chain(of_apps)
         .collect();
     // A pool that holds what something has is another finding.
-    kept.extend(taken(lab).into_iter().map(|(_, address, _)| address));
+    kept.extend(taken(lab).into_iter().map(|taken| taken.address));
     for (name, network) in &lab.networks {
         let records = network.dns.iter().flat_map(|dns| &dns.records);
         for (record, address) in records.filter(|(_, address)| !kept.contains(address)) {
-            let holds = |pool: &&Pool| pool.range.is_some_and(|range| range.contains(*address));
-            let Some(pool) = pools.iter().find(holds) else {
+            let first = ranges.overlapping(&(*address).into()).into_iter().next();
+            let Some((pool, _)) = first.and_then(|position| pools.get(position)) else {
                 continue;
             };
             if findings.is_full() {
@@ -91,7 +101,7 @@ fn of_pools(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                         format!("networks.{name}.dns.records.{record}"),
                         "counts on it",
                     ),
-                    (pool.field.clone(), "handed out from here"),
+                    (pool.clone(), "handed out from here"),
                 ],
                 "write address: at the app or component that the name is meant for",
             );
@@ -99,33 +109,69 @@ fn of_pools(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// A fixed address inside a range that DHCP hands out, without a reservation.
-fn handed_out(
-    lab: &Subject<'_>,
-    (field, address, reserved): (&str, IpAddr, bool),
-    findings: &mut Findings<'_>,
-) {
-    let ranges = lab.networks.iter().filter_map(|(name, network)| {
-        let dhcp = network.dhcp.as_ref()?;
-        let known = dhcp
-            .reservations
-            .values()
-            .any(|one| one.address == address && one.mac.is_some());
-        let inside = dhcp.ranges.iter().any(|range| range.contains(address));
-        (inside && !known && !reserved).then_some(name)
-    });
-    for network in ranges {
-        findings.add(
-            format!("DHCP may hand {address} to somebody else"),
-            &[
-                (field.to_owned(), "counted on"),
-                (
-                    format!("networks.{network}.dhcp.ranges"),
-                    "handed out from here",
-                ),
-            ],
-            "take an address outside of that range, or name the mac that gets it",
-        );
+/// What DHCP hands out.
+struct Dhcp<'a> {
+    ranges: Ranges,
+    /// The network of each range.
+    networks: Vec<&'a Name>,
+    /// What is reserved for a hardware address.
+    reserved: BTreeSet<(&'a Name, IpAddr)>,
+    /// The networks that hand an address out, for those that were asked for.
+    known: BTreeMap<IpAddr, Vec<&'a Name>>,
+}
+
+impl<'a> Dhcp<'a> {
+    fn of(lab: &'a Subject<'_>) -> Self {
+        let all = lab.networks.iter();
+        let all = all.filter_map(|(name, network)| Some((name, network.dhcp.as_ref()?)));
+        let ranges = all.clone().flat_map(|(name, dhcp)| {
+            let ranges = dhcp.ranges.iter();
+            ranges.map(move |range| (name, *range))
+        });
+        let (networks, ranges): (Vec<_>, Vec<_>) = ranges.unzip();
+        let reserved = all.flat_map(|(name, dhcp)| {
+            let reserved = dhcp.reservations.values();
+            let reserved = reserved.filter(|one| one.mac.is_some());
+            reserved.map(move |one| (name, one.address))
+        });
+        Self {
+            ranges: Ranges::new(ranges),
+            networks,
+            reserved: reserved.collect(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// A fixed address inside a range that DHCP hands out, without a reservation.
+    fn handed_out(
+        &mut self,
+        (field, address, reserved): (&dyn Fn() -> String, IpAddr, bool),
+        findings: &mut Findings<'_>,
+    ) {
+        if reserved {
+            return;
+        }
+        let networks = self.known.entry(address).or_insert_with(|| {
+            let inside = self.ranges.overlapping(&address.into()).into_iter();
+            let networks = inside.filter_map(|position| self.networks.get(position).copied());
+            let mut networks: Vec<&Name> = networks.collect();
+            networks.dedup();
+            networks.retain(|network| !self.reserved.contains(&(*network, address)));
+            networks
+        });
+        for network in networks {
+            findings.add(
+                format!("DHCP may hand {address} to somebody else"),
+                &[
+                    (field(), "counted on"),
+                    (
+                        format!("networks.{network}.dhcp.ranges"),
+                        "handed out from here",
+                    ),
+                ],
+                "take an address outside of that range, or name the mac that gets it",
+            );
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! S013: The API is found by name when the internet and the cluster are down.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use model::diagnostic::Severity;
-use model::lab::{Cni, Endpoint};
-use model::name::Name;
+use model::lab::{Cni, Dns, Endpoint};
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -19,10 +20,19 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let records = records(lab);
     for (name, cluster) in &lab.clusters {
         if let Some(Endpoint::Dns(dns)) = &cluster.endpoint {
             let field = format!("clusters.{name}.endpoint.dns");
-            named(lab, &field, &dns.name, dns.network.as_ref(), findings);
+            let there = match &dns.network {
+                Some(network) => lab
+                    .networks
+                    .get(network)
+                    .and_then(|network| network.dns.as_ref())
+                    .is_some_and(|server| knows(server, &dns.name)),
+                None => records.contains(dns.name.as_str()),
+            };
+            named(there, field, &dns.name, findings);
         }
         if let Cni::Cilium(cilium) = &cluster.cni
             && let Some(api) = cilium
@@ -32,35 +42,37 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             && api != "localhost"
         {
             let field = format!("clusters.{name}.cni.cilium.api");
-            named(lab, &field, api, None, findings);
+            named(records.contains(api), field, api, findings);
         }
     }
 }
 
-fn named(
-    lab: &Subject<'_>,
-    field: &str,
-    api: &str,
-    network: Option<&Name>,
-    findings: &mut Findings<'_>,
-) {
-    let knows = |zone: &str, dns: &model::lab::Dns| {
-        let short = api
-            .strip_suffix(zone)
-            .and_then(|rest| rest.strip_suffix('.'));
-        dns.records.contains_key(api) || short.is_some_and(|short| dns.records.contains_key(short))
-    };
-    let servers: Vec<_> = lab
-        .networks
-        .iter()
-        .filter(|(other, _)| network.is_none_or(|wanted| wanted == *other))
-        .filter_map(|(_, one)| one.dns.as_ref())
-        .filter(|dns| knows(&dns.zone, dns))
-        .collect();
-    if servers.is_empty() {
+/// All names that DNS servers of the lab know: records, alone and with their zone.
+fn records<'a>(lab: &'a Subject<'_>) -> BTreeSet<Cow<'a, str>> {
+    let servers = lab.networks.values().filter_map(|one| one.dns.as_ref());
+    let records = servers.flat_map(|dns| {
+        let records = dns.records.keys();
+        records.flat_map(move |record| {
+            let whole = format!("{record}.{}", dns.zone);
+            [Cow::Borrowed(record.as_str()), Cow::Owned(whole)]
+        })
+    });
+    records.collect()
+}
+
+/// Whether one of them does.
+fn knows(dns: &Dns, name: &str) -> bool {
+    let short = name
+        .strip_suffix(dns.zone.as_str())
+        .and_then(|rest| rest.strip_suffix('.'));
+    dns.records.contains_key(name) || short.is_some_and(|short| dns.records.contains_key(short))
+}
+
+fn named(there: bool, field: String, api: &str, findings: &mut Findings<'_>) {
+    if !there {
         findings.add(
             format!("no DNS server of the lab knows {api}"),
-            &[(field.to_owned(), "")],
+            &[(field, "")],
             "add it to dns.records of a network of the lab, or write an address",
         );
     }

@@ -1,7 +1,10 @@
 //! S040: Every volume is in a backup or says why not, and backups do not collide.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::diagnostic::Severity;
-use model::lab::{AppSource, Target, TimeOfDay};
+use model::lab::{AppSource, Backup, Target, TimeOfDay};
+use model::name::Name;
 use serde_json::Value;
 
 use crate::finding::Findings;
@@ -17,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
-    let backed: Vec<&str> = lab
+    let backed: BTreeSet<&str> = lab
         .backups
         .values()
         .flat_map(|backup| backup.of.iter().map(String::as_str))
@@ -25,9 +28,8 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         for (volume, declared) in &app.volumes {
             let own = format!("{name}.{volume}");
-            let kept = backed
-                .iter()
-                .any(|of| *of == "volumes" || *of == own || *of == name.as_str());
+            let names = ["volumes", own.as_str(), name.as_str()];
+            let kept = names.iter().any(|of| backed.contains(of));
             if !kept && declared.no_backup.is_none() {
                 findings.add(
                     format!("the volume {own} is in no backup"),
@@ -38,6 +40,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         }
     }
     claims(lab, &backed, findings);
+    let begins = Begins::of(lab);
     for (name, backup) in &lab.backups {
         // What is kept here is only ever restored into its own cluster.
         if backup.restore_test.is_none() && backup.to != Target::Here {
@@ -47,14 +50,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 "add restore-test: weekly",
             );
         }
-        let minute = |time: TimeOfDay| u32::from(time.0);
-        let prune = backup.prune_at.map(minute);
-        let collides = lab.backups.iter().find(|(_, other)| {
-            let begins = other.at.map(minute);
-            let same = other.to == backup.to;
-            same && matches!((begins, prune), (Some(begins), Some(prune)) if (prune + DAY - begins) % DAY < RUNS)
-        });
-        if let Some((other, _)) = collides {
+        if let Some(other) = begins.shortly_before(backup) {
             findings.add(
                 format!("old backups are removed while {other} may still run"),
                 &[
@@ -68,15 +64,15 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Volumes that manifests of an app claim, and that the lab file does not declare.
-fn claims(lab: &Subject<'_>, backed: &[&str], findings: &mut Findings<'_>) {
-    if backed.contains(&"volumes") {
+fn claims(lab: &Subject<'_>, backed: &BTreeSet<&str>, findings: &mut Findings<'_>) {
+    if backed.contains("volumes") {
         return;
     }
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         let Some(AppSource::Manifests(folder)) = app.source() else {
             continue;
         };
-        if backed.contains(&name.as_str()) {
+        if backed.contains(name.as_str()) {
             continue;
         }
         let folder = folder.trim_start_matches("./").trim_end_matches('/');
@@ -86,7 +82,7 @@ fn claims(lab: &Subject<'_>, backed: &[&str], findings: &mut Findings<'_>) {
             for claim in claimed(object) {
                 let volume = format!("{name}.{claim}");
                 let declared = app.volumes.keys().any(|volume| volume.as_str() == claim);
-                if !declared && !backed.contains(&volume.as_str()) {
+                if !declared && !backed.contains(volume.as_str()) {
                     findings.add(
                         format!("the volume {volume} is in no backup"),
                         &[
@@ -115,9 +111,40 @@ fn claimed(object: &Value) -> Vec<&str> {
     names.filter_map(Value::as_str).collect()
 }
 
-const DAY: u32 = 24 * 60;
+const DAY: u16 = 24 * 60;
 /// How long a backup may run, in minutes.
-const RUNS: u32 = 120;
+const RUNS: u16 = 120;
+
+/// The first backup that begins at a minute of the day, of those to one target.
+struct Begins<'a>(BTreeMap<(&'a Target, u16), &'a Name>);
+
+impl<'a> Begins<'a> {
+    fn of(lab: &'a Subject<'_>) -> Self {
+        let mut first = BTreeMap::new();
+        for (name, backup) in &lab.backups {
+            if let Some(TimeOfDay(minute)) = backup.at {
+                first.entry((&backup.to, minute)).or_insert(name);
+            }
+        }
+        Self(first)
+    }
+
+    /// The first one that may still run when old ones of a backup are removed.
+    fn shortly_before(&self, backup: &'a Backup) -> Option<&'a Name> {
+        let TimeOfDay(end) = backup.prune_at?;
+        let minutes = match (end + 1).checked_sub(RUNS) {
+            Some(start) => [start..end + 1, 0..0],
+            // Since yesterday.
+            None => [0..end + 1, end + 1 + DAY - RUNS..DAY],
+        };
+        let to = &backup.to;
+        let found = minutes.into_iter().flat_map(|part| {
+            let part = self.0.range((to, part.start)..(to, part.end));
+            part.map(|(_, name)| *name)
+        });
+        found.min()
+    }
+}
 
 #[test]
 fn lost_volumes_and_collisions_are_found() {

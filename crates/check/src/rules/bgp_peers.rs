@@ -1,7 +1,10 @@
 //! S014: Every node that speaks BGP is chosen, and its router knows it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::diagnostic::Severity;
 use model::lab::Node;
+use model::name::Name;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -37,7 +40,11 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 "add it to the labels of the nodes that shall speak, or leave it out",
             );
         }
+        let mut unknown = BTreeMap::new();
         for (position, peer) in bgp.peers.iter().enumerate() {
+            if findings.is_full() {
+                return;
+            }
             let place = (format!("{field}.peers[{position}]"), "told to peer with it");
             let Some(router) = lab.hosts.get(peer).and_then(|host| host.bgp.as_ref()) else {
                 findings.add(
@@ -47,17 +54,21 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 );
                 continue;
             };
-            for (node, one) in &speakers {
-                if !router.neighbours.contains(node) && !router.neighbours.contains(&one.on) {
-                    findings.add(
-                        format!("{peer} does not know its neighbour {node}"),
-                        &[
-                            (format!("hosts.{peer}.bgp.neighbours"), "without it"),
-                            (format!("nodes.{node}"), "speaks to it"),
-                        ],
-                        format!("add {node}"),
-                    );
-                }
+            let unknown = unknown.entry(peer).or_insert_with(|| {
+                let known: BTreeSet<&Name> = router.neighbours.iter().collect();
+                let mut unknown = speakers.clone();
+                unknown.retain(|(node, one)| !known.contains(node) && !known.contains(&one.on));
+                unknown
+            });
+            for (node, _) in unknown {
+                findings.add(
+                    format!("{peer} does not know its neighbour {node}"),
+                    &[
+                        (format!("hosts.{peer}.bgp.neighbours"), "without it"),
+                        (format!("nodes.{node}"), "speaks to it"),
+                    ],
+                    format!("add {node}"),
+                );
             }
         }
     }

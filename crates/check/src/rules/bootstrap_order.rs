@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::diagnostic::Severity;
-use model::lab::{Expose, Storage};
+use model::lab::{Expose, Lab, Storage};
 use model::name::Name;
 
 use crate::finding::Findings;
@@ -22,7 +22,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let graph = needs(lab);
     let mut done: BTreeSet<&str> = BTreeSet::new();
     for start in graph.keys() {
-        if let Some(circle) = circle(&graph, start, &mut Vec::new(), &mut done) {
+        if let Some(circle) = circle(&graph, start, &mut Way::default(), &mut done) {
             let places: Vec<(String, &str)> = circle
                 .iter()
                 .map(|(field, _)| (field.clone(), "needs the next"))
@@ -55,6 +55,7 @@ fn needs(lab: &Subject<'_>) -> Graph {
 type Add<'a> = &'a mut dyn FnMut(String, String, String);
 
 fn apps(lab: &Subject<'_>, add: Add<'_>) {
+    let classes = Classes::of(lab);
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         let who = format!("apps.{name}");
         for need in &app.needs {
@@ -77,7 +78,7 @@ fn apps(lab: &Subject<'_>, add: Add<'_>) {
             );
         }
         for (volume, declared) in &app.volumes {
-            if let Some(storage) = storage_of(lab, declared.class.as_deref()) {
+            if let Some(storage) = classes.storage_of(declared.class.as_deref()) {
                 let field = format!("{who}.volumes.{volume}");
                 add(who.clone(), field, format!("storage.{storage}"));
             }
@@ -137,33 +138,64 @@ fn repositories(lab: &Subject<'_>, add: Add<'_>) {
     }
 }
 
-fn storage_of<'a>(lab: &'a Subject<'_>, class: Option<&str>) -> Option<&'a Name> {
-    let (storage, class) = match class.map(|class| class.split_once('.')) {
-        Some(Some((storage, class))) => (Some(storage), Some(class)),
-        Some(None) => (None, class),
-        None => (None, None),
-    };
-    let found = lab.storage.iter().find(|(name, one)| {
-        let fits = |(key, declared): (&Name, &model::lab::Class)| match class {
-            Some(class) => key.as_str() == class,
-            None => declared.default,
+/// The first storage that gives volumes of a class.
+struct Classes<'a> {
+    /// By the class alone: of the storages the first.
+    alone: BTreeMap<&'a str, &'a Name>,
+    default: Option<&'a Name>,
+    lab: &'a Lab,
+}
+
+impl<'a> Classes<'a> {
+    fn of(lab: &'a Lab) -> Self {
+        let mut alone = BTreeMap::new();
+        let mut default = None;
+        for (storage, one) in &lab.storage {
+            for (class, declared) in one.classes() {
+                alone.entry(class.as_str()).or_insert(storage);
+                if declared.default {
+                    default.get_or_insert(storage);
+                }
+            }
+        }
+        Self {
+            alone,
+            default,
+            lab,
+        }
+    }
+
+    fn storage_of(&self, class: Option<&str>) -> Option<&'a Name> {
+        let Some(class) = class else {
+            return self.default;
         };
-        storage.is_none_or(|wanted| name.as_str() == wanted) && one.classes().iter().any(fits)
-    });
-    found.map(|(name, _)| name)
+        let Some((storage, class)) = class.split_once('.') else {
+            return self.alone.get(class).copied();
+        };
+        let (name, storage) = self.lab.storage.get_key_value(storage)?;
+        storage.classes().contains_key(class).then_some(name)
+    }
+}
+
+/// What was passed on the way to a thing: each with the field that led on from it.
+#[derive(Default)]
+struct Way<'a> {
+    passed: Vec<(&'a str, &'a str)>,
+    positions: BTreeMap<&'a str, usize>,
 }
 
 /// A circle that begins at a thing, if there is one.
 fn circle<'a>(
     graph: &'a Graph,
     at: &'a str,
-    way: &mut Vec<(&'a str, &'a str)>,
+    way: &mut Way<'a>,
     done: &mut BTreeSet<&'a str>,
 ) -> Option<Vec<(String, String)>> {
-    if let Some(position) = way.iter().position(|(_, who)| *who == at) {
+    if let Some(position) = way.positions.get(at) {
         let mut found: Vec<(String, String)> = way
+            .passed
             .iter()
-            .skip(position)
+            .skip(*position)
             .map(|(field, who)| ((*field).to_owned(), (*who).to_owned()))
             .collect();
         // Each place is that of the need that leads on.
@@ -180,14 +212,16 @@ fn circle<'a>(
     if !done.insert(at) {
         return None;
     }
+    way.positions.insert(at, way.passed.len());
     for (field, whom) in graph.get(at).into_iter().flatten() {
-        way.push((field, at));
+        way.passed.push((field, at));
         let found = circle(graph, whom, way, done);
         if found.is_some() {
             return found;
         }
-        way.pop();
+        way.passed.pop();
     }
+    way.positions.remove(at);
     None
 }
 

@@ -40,6 +40,9 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             let hosts = hosts
                 .flat_map(|(address, places)| places.iter().map(|place| (*address, place.clone())));
             for (address, place) in routers.chain(hosts) {
+                if findings.is_full() {
+                    return;
+                }
                 findings.add(
                     format!("DHCP may hand out {address}, which is fixed"),
                     &[

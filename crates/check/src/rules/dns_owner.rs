@@ -1,5 +1,6 @@
 //! S010: A name leads to the thing that has it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::diagnostic::Severity;
@@ -18,7 +19,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let members = members(lab);
     for (name, network) in &lab.networks {
+        if findings.is_full() {
+            return;
+        }
         let Some(dns) = &network.dns else {
             continue;
         };
@@ -41,14 +46,12 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 );
             }
         }
+        let routers = network.routers();
         for (reserved, reservation) in network.dhcp.iter().flat_map(|dhcp| &dhcp.reservations) {
-            let routers = network.routers();
-            let other = lab
-                .members(name)
-                .into_iter()
-                .find(|(member, all)| *member != reserved && all.contains(&reservation.address));
+            let there = members.get(&(name, reservation.address));
+            let other = there.and_then(|all| all.iter().find(|member| **member != reserved));
             let owner = match other {
-                Some((member, _)) => Some(member.to_string()),
+                Some(member) => Some(member.to_string()),
                 None => routers
                     .contains(&reservation.address)
                     .then(|| "the router".to_owned()),
@@ -65,6 +68,23 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             }
         }
     }
+}
+
+/// Who has an address of a network, hosts and nodes, for all of them.
+type Members<'a> = BTreeMap<(&'a Name, IpAddr), BTreeSet<&'a Name>>;
+
+fn members<'a>(lab: &'a Subject<'_>) -> Members<'a> {
+    let mut members = Members::new();
+    let hosts = lab.hosts.iter();
+    let hosts = hosts.map(|(name, host)| (name, lab.host_addresses(host)));
+    let nodes = lab.nodes.iter();
+    let nodes = nodes.map(|(name, node)| (name, lab.node_addresses(node)));
+    for (name, addresses) in hosts.chain(nodes) {
+        for address in addresses {
+            members.entry(address).or_default().insert(name);
+        }
+    }
+    members
 }
 
 /// The field and the addresses of the host or node of that name.

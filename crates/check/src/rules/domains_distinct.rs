@@ -1,6 +1,6 @@
 //! S019: What shall fail apart does not share what fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::diagnostic::Severity;
 use model::lab::{Cloud, FailureDomain, Host, Node, Storage};
@@ -72,12 +72,10 @@ fn cloud(name: &Name, host: &Host, field: &str) -> String {
 }
 
 fn shared_host(planes: &[(&Name, &Node)], findings: &mut Findings<'_>) {
-    for (position, (name, node)) in planes.iter().enumerate() {
-        if let Some((other, _)) = planes
-            .iter()
-            .take(position)
-            .find(|(_, one)| one.on == node.on)
-        {
+    let mut first_on: BTreeMap<&Name, &Name> = BTreeMap::new();
+    for (name, node) in planes {
+        let other = *first_on.entry(&node.on).or_insert(name);
+        if other != *name {
             findings.add(
                 format!("{name} and {other} go with one host"),
                 &[
@@ -113,26 +111,26 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 
 fn copies(lab: &Subject<'_>, name: &Name, storage: &Storage, findings: &mut Findings<'_>) {
     let osds = storage.osds();
-    for (pool, declared) in storage.pools().into_iter().flatten() {
-        let domains: BTreeSet<String> = osds
-            .iter()
-            .filter_map(|disk| {
-                let (host, _) = disk.parts()?;
-                Some(match declared.failure_domain {
-                    FailureDomain::Disk => disk.0.clone(),
-                    FailureDomain::Host => host.to_string(),
-                    FailureDomain::Site => lab.hosts.get(&host)?.site.as_ref()?.to_string(),
-                })
+    let count = |kind: FailureDomain| {
+        let domains = osds.iter().filter_map(|disk| {
+            let (host, _) = disk.parts()?;
+            Some(match kind {
+                FailureDomain::Disk => disk.0.clone(),
+                FailureDomain::Host => host.to_string(),
+                FailureDomain::Site => lab.hosts.get(&host)?.site.as_ref()?.to_string(),
             })
-            .collect();
+        });
+        domains.collect::<BTreeSet<String>>().len()
+    };
+    let mut counts = BTreeMap::new();
+    for (pool, declared) in storage.pools().into_iter().flatten() {
+        let kind = declared.failure_domain;
+        let domains = *counts.entry(kind).or_insert_with(|| count(kind));
         let wanted = declared.replicas.unwrap_or(3) as usize;
-        if !osds.is_empty() && domains.len() < wanted {
+        if !osds.is_empty() && domains < wanted {
             let kind = storage.word();
             findings.add(
-                format!(
-                    "{wanted} copies need as many failure domains; there are {}",
-                    domains.len()
-                ),
+                format!("{wanted} copies need as many failure domains; there are {domains}"),
                 &[
                     (format!("storage.{name}.{kind}.pools.{pool}"), "wants them"),
                     (format!("storage.{name}.{kind}.osds"), "lie there"),

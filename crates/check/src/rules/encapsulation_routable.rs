@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::diagnostic::Severity;
 use model::lab::{Cni, Role};
 use model::name::Name;
+use model::topology::apart;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -63,15 +64,10 @@ fn pairs(lab: &Subject<'_>, cluster: &Name, findings: &mut Findings<'_>) {
         .map(|(all, name)| (name, all))
         .collect();
     groups.sort_unstable();
-    let apart = groups
-        .iter()
-        .enumerate()
-        .find_map(|(position, (one, has))| {
-            let mut others = groups.iter().skip(position + 1);
-            let other = others.find(|(_, other)| has.is_disjoint(other));
-            other.map(|(other, _)| (one, other))
-        });
-    if let Some((one, other)) = apart {
+    let (names, networks): (Vec<&Name>, Vec<_>) = groups.into_iter().unzip();
+    let pair = apart(&networks);
+    let pair = pair.and_then(|(one, other)| Some((names.get(one)?, names.get(other)?)));
+    if let Some((one, other)) = pair {
         findings.add(
             format!("{one} and {other} have no network in common"),
             &[

@@ -28,12 +28,14 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         }
     }
     for (field, path) in named(lab) {
+        let below = format!("{path}/");
+        let mut behind = lab
+            .facts
+            .files
+            .range(below.clone()..)
+            .map(|(known, _)| known);
         let there = lab.facts.files.contains_key(path)
-            || lab
-                .facts
-                .files
-                .keys()
-                .any(|known| known.starts_with(&format!("{path}/")));
+            || behind.next().is_some_and(|known| known.starts_with(&below));
         if !there {
             findings.add(
                 format!("there is no file {path} in the lab's folder"),

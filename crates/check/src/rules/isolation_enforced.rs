@@ -1,7 +1,9 @@
 //! S012: What is said to be isolated is kept apart by a firewall.
 
+use std::collections::BTreeMap;
+
 use model::diagnostic::Severity;
-use model::lab::{FirewallAction, FirewallRule};
+use model::lab::FirewallAction;
 use model::name::Name;
 
 use crate::finding::Findings;
@@ -17,21 +19,25 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    // The first rule for all ports between two networks, `None` standing for any: what comes later
+    // changes nothing. With its position, and whether it lets packets through.
+    let mut first = BTreeMap::new();
+    for (position, rule) in lab.firewall.iter().enumerate() {
+        if rule.ports.is_empty() {
+            let opens = matches!(rule.action, FirewallAction::Accept);
+            let between = (rule.from.as_ref(), rule.to.as_ref());
+            first.entry(between).or_insert((position, opens));
+        }
+    }
     for (name, network) in &lab.networks {
         for (position, other) in network.isolated_from.iter().enumerate() {
-            let fits = |rule: &&FirewallRule| {
-                let from = rule.from.as_ref().is_none_or(|from| from == name);
-                let to = rule.to.as_ref().is_none_or(|to| to == other);
-                from && to
-            };
-            let all: Vec<&FirewallRule> = lab.firewall.iter().filter(fits).collect();
-            let dropped = all.iter().position(|rule| {
-                rule.ports.is_empty() && !matches!(rule.action, FirewallAction::Accept)
-            });
-            let opened = all.iter().position(|rule| {
-                rule.ports.is_empty() && matches!(rule.action, FirewallAction::Accept)
-            });
-            let kept = dropped.is_some_and(|dropped| opened.is_none_or(|opened| dropped < opened));
+            if findings.is_full() {
+                return;
+            }
+            let (from, to) = (Some(name), Some(other));
+            let fitting = [(from, to), (from, None), (None, to), (None, None)];
+            let fitting = fitting.iter().filter_map(|between| first.get(between));
+            let kept = fitting.min().is_some_and(|(_, opens)| !opens);
             if !kept {
                 let on = network.router.as_ref().map_or("ROUTER", Name::as_str);
                 findings.add(

@@ -37,6 +37,9 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             continue;
         };
         let carries = lab.network_mtu(name);
+        if findings.is_full() {
+            return;
+        }
         let behind = lab.networks.iter().filter(|(other, candidate)| {
             let routed = tunnel.routed.is_some_and(|routed| {
                 let ranges = candidate.cidr.iter();

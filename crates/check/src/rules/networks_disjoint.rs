@@ -3,6 +3,8 @@
 use ipnet::IpNet;
 use model::diagnostic::Severity;
 use model::name::Name;
+use model::range::AddressRange;
+use model::ranges::Ranges;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -22,22 +24,22 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         .iter()
         .flat_map(|(name, network)| network.cidr.iter().map(move |range| (name, range)))
         .collect();
+    let ranges = Ranges::new(all.iter().map(|(_, range)| AddressRange::from(*range)));
     for (position, (name, range)) in all.iter().enumerate() {
-        if findings.is_full() {
-            return;
-        }
-        for (earlier_name, earlier) in all.iter().take(position) {
-            let overlap = range.contains(&earlier.network()) || earlier.contains(&range.network());
-            if overlap && name != earlier_name {
-                findings.add(
-                    format!("{name} ({range}) overlaps {earlier_name} ({earlier})"),
-                    &[
-                        (format!("networks.{name}.cidr"), "this network"),
-                        (format!("networks.{earlier_name}.cidr"), "overlaps this one"),
-                    ],
-                    "give each its own range",
-                );
+        let earlier = ranges.overlapping_before(position, &AddressRange::from(*range));
+        for (earlier_name, earlier) in earlier.into_iter().filter_map(|at| all.get(at)) {
+            if findings.is_full() {
+                return;
             }
+            // A network's own ranges are of two families.
+            findings.add(
+                format!("{name} ({range}) overlaps {earlier_name} ({earlier})"),
+                &[
+                    (format!("networks.{name}.cidr"), "this network"),
+                    (format!("networks.{earlier_name}.cidr"), "overlaps this one"),
+                ],
+                "give each its own range",
+            );
         }
     }
 }

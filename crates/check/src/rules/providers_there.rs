@@ -22,9 +22,10 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let has_pool = has_pool(lab);
+    let leads_in = LeadsIn::of(lab);
     let classes = Classes::of(lab);
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
-        exposed(lab, has_pool, (name, app), findings);
+        exposed(lab, (has_pool, &leads_in), (name, app), findings);
         for (volume, declared) in &app.volumes {
             let field = format!("apps.{name}.volumes.{volume}");
             classes.lack(&field, declared, findings);
@@ -45,7 +46,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     if lab.facts.known.is_empty() {
         return;
     }
-    let provided: Vec<&str> = enabled(lab)
+    let provided: BTreeSet<&str> = enabled(lab)
         .filter_map(|(_, entry)| lab.facts.known.get(entry.as_str()))
         .flat_map(|known| known.provides.iter().map(String::as_str))
         .collect();
@@ -61,7 +62,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
                 "load-balancer" => has_pool,
                 _ => false,
             };
-            if !own && !provided.contains(&need.as_str()) {
+            if !own && !provided.contains(need.as_str()) {
                 findings.add(
                     format!("{name} needs {need}, which nothing provides"),
                     &[(format!("components.{name}"), "")],
@@ -89,23 +90,35 @@ fn has_pool(lab: &Subject<'_>) -> bool {
     k3s || !pools(lab).is_empty()
 }
 
+/// What leads in to apps that do not name it.
+struct LeadsIn {
+    ingress: bool,
+    tunnel: bool,
+}
+
+impl LeadsIn {
+    fn of(lab: &Subject<'_>) -> Self {
+        let any = |words: &[&str]| {
+            let mut entries = enabled(lab).map(|(_, entry)| entry.as_str());
+            entries.any(|entry| words.iter().any(|word| entry.contains(word)))
+        };
+        let ingress = ["ingress", "nginx", "traefik", "gateway", "istio"];
+        Self {
+            ingress: any(&ingress) || brings_traefik(lab),
+            tunnel: any(&["tunnel", "cloudflared", "tailscale"]),
+        }
+    }
+}
+
 fn exposed(
     lab: &Subject<'_>,
-    has_pool: bool,
+    (has_pool, leads_in): (bool, &LeadsIn),
     (name, app): (&Name, &App),
     findings: &mut Findings<'_>,
 ) {
-    let (by, kind, words) = match &app.expose {
-        Some(Expose::Ingress(ingress)) => (
-            &ingress.by,
-            "ingress",
-            &["ingress", "nginx", "traefik", "gateway", "istio"][..],
-        ),
-        Some(Expose::Tunnel(ingress)) => (
-            &ingress.by,
-            "tunnel",
-            &["tunnel", "cloudflared", "tailscale"][..],
-        ),
+    let (by, kind, any) = match &app.expose {
+        Some(Expose::Ingress(ingress)) => (&ingress.by, "ingress", leads_in.ingress),
+        Some(Expose::Tunnel(ingress)) => (&ingress.by, "tunnel", leads_in.tunnel),
         Some(Expose::LoadBalancer(_)) => {
             if !has_pool {
                 findings.add(
@@ -121,10 +134,7 @@ fn exposed(
     let field = format!("apps.{name}.expose.{kind}");
     let there = match by {
         Some(by) => lab.components.get(by).is_some_and(|one| one.enabled),
-        None => {
-            enabled(lab).any(|(_, entry)| words.iter().any(|word| entry.as_str().contains(word)))
-                || (kind == "ingress" && brings_traefik(lab))
-        }
+        None => any,
     };
     if !there {
         let what = by.as_ref().map_or_else(

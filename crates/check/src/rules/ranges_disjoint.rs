@@ -3,6 +3,8 @@
 use ipnet::IpNet;
 use model::diagnostic::Severity;
 use model::dual::Dual;
+use model::range::AddressRange;
+use model::ranges::Ranges;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -26,27 +28,25 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         let services = all(&format!("clusters.{name}.services"), &cluster.services);
         pods.into_iter().chain(services)
     });
-    let ranges: Vec<_> = networks.chain(clusters).collect();
-    for (position, (field, range)) in ranges.iter().enumerate() {
-        if findings.is_full() {
-            return;
-        }
-        for (earlier_field, earlier) in ranges.iter().take(position) {
-            // Networks among themselves are S045's.
-            let networks = field.starts_with("networks.") && earlier_field.starts_with("networks.");
-            if networks {
-                continue;
+    let mut declared: Vec<_> = networks.collect();
+    // Networks among themselves are S045's.
+    let first = declared.len();
+    declared.extend(clusters);
+    let ranges = Ranges::new(declared.iter().map(|(_, range)| AddressRange::from(*range)));
+    for (position, (field, range)) in declared.iter().enumerate().skip(first) {
+        let earlier = ranges.overlapping_before(position, &AddressRange::from(*range));
+        for (earlier_field, earlier) in earlier.into_iter().filter_map(|at| declared.get(at)) {
+            if findings.is_full() {
+                return;
             }
-            if range.contains(&earlier.network()) || earlier.contains(&range.network()) {
-                findings.add(
-                    format!("the range {range} overlaps {earlier}"),
-                    &[
-                        (field.clone(), "this range"),
-                        (earlier_field.clone(), "overlaps this one"),
-                    ],
-                    "give each its own range, such as 10.244.0.0/16 for pods and 10.96.0.0/16 for Services",
-                );
-            }
+            findings.add(
+                format!("the range {range} overlaps {earlier}"),
+                &[
+                    (field.clone(), "this range"),
+                    (earlier_field.clone(), "overlaps this one"),
+                ],
+                "give each its own range, such as 10.244.0.0/16 for pods and 10.96.0.0/16 for Services",
+            );
         }
     }
 }

@@ -21,11 +21,12 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let clusters: Vec<&str> = lab.clusters.keys().map(Name::as_str).collect();
     let hosts: Vec<&str> = lab.hosts.keys().map(Name::as_str).collect();
     let sites: Vec<&str> = lab.sites.keys().map(Name::as_str).collect();
-    let mut refer = |what: &str, name: &Name, known: &[&str], field: String| {
+    let mut refer = |what: &str, name: &Name, known: &[&str], field: &dyn Fn() -> String| {
         // `?` is an entry whose name is not one: it may be what is meant.
         let unread = |name: &str| findings.is_unread(&format!("{what}s.{name}"));
         if findings.is_full()
-            || known.contains(&name.as_str())
+            // They are in the order of the names.
+            || known.binary_search(&name.as_str()).is_ok()
             || unread(name.as_str())
             || unread("?")
         {
@@ -36,28 +37,26 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             (None, []) => format!("declare it: {what}s: {{ {name}: {{ … }} }}"),
             (None, known) => format!("declare it, or write one of: {}", some(known)),
         };
+        let field = field();
         let fix = certain(name.as_str(), known.iter().copied())
             .map(|near| Fix::value(FieldPath(field.clone()), near));
         let message = format!("there is no {what} {name}");
         findings.add_with_fix(message, &[(field, "")], help, fix);
     };
     for (name, node) in &lab.nodes {
-        refer(
-            "cluster",
-            &node.cluster,
-            &clusters,
-            format!("nodes.{name}.cluster"),
-        );
-        refer("host", &node.on, &hosts, format!("nodes.{name}.on"));
+        let field = |field: &str| format!("nodes.{name}.{field}");
+        refer("cluster", &node.cluster, &clusters, &|| field("cluster"));
+        refer("host", &node.on, &hosts, &|| field("on"));
     }
     for (name, host) in &lab.hosts {
         if let Some(site) = &host.site {
-            refer("site", site, &sites, format!("hosts.{name}.site"));
+            refer("site", site, &sites, &|| format!("hosts.{name}.site"));
         }
     }
     for (name, network) in &lab.networks {
         if let Some(site) = &network.site {
-            refer("site", site, &sites, format!("networks.{name}.site"));
+            let field = || format!("networks.{name}.site");
+            refer("site", site, &sites, &field);
         }
     }
     let apps = lab
@@ -68,9 +67,9 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
     let components = components.map(|(name, one)| ("components", name, &one.cluster));
     let placed: Vec<_> = apps.chain(components).collect();
     for (section, name, cluster) in &placed {
-        let field = format!("{section}.{name}");
         if let Some(cluster) = cluster {
-            refer("cluster", cluster, &clusters, format!("{field}.cluster"));
+            let field = || format!("{section}.{name}.cluster");
+            refer("cluster", cluster, &clusters, &field);
         }
     }
     for (section, name, cluster) in placed {

@@ -1,8 +1,9 @@
 //! S035: A selector means what it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::diagnostic::Severity;
+use model::name::Name;
 
 use crate::finding::Findings;
 use crate::{Rule, Subject};
@@ -17,6 +18,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
+    let nodes = lab.nodes.values().flat_map(|node| {
+        let labels = node.labels.iter();
+        labels.map(|(key, value)| (&node.cluster, key.as_str(), value.as_str()))
+    });
+    let carried: BTreeSet<(&Name, &str, &str)> = nodes.collect();
     for (name, app) in lab.apps.iter().filter(|(_, app)| app.enabled) {
         let Some(placement) = &app.placement else {
             continue;
@@ -38,8 +44,7 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
         for (key, value) in &placement.labels {
             // What kubelet sets by itself is on every node.
             let own = key.starts_with("kubernetes.io/") || key.starts_with("node.kubernetes.io/");
-            let mut nodes = cluster.into_iter().flat_map(|name| lab.nodes_of(name));
-            let carried = nodes.any(|(_, node)| node.labels.get(key) == Some(value));
+            let carried = cluster.is_some_and(|name| carried.contains(&(name, key, value)));
             if !own && !carried {
                 findings.add(
                     format!("no node carries {key}={value}"),

@@ -1,5 +1,7 @@
 //! S018: Nodes that come and go are marked, and keep no data of others.
 
+use std::collections::BTreeMap;
+
 use model::diagnostic::Severity;
 use model::lab::{Node, Role, Storage};
 use model::name::Name;
@@ -37,16 +39,18 @@ fn check(lab: &Subject<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+    let mut first_of: BTreeMap<&Name, &Name> = BTreeMap::new();
+    for (name, node) in &volatile {
+        first_of.entry(&node.cluster).or_insert(name);
+    }
     for (name, storage) in &lab.storage {
         let Storage::Local(local) = storage else {
             continue;
         };
         let cluster = lab.cluster_or_only(local.cluster.as_ref());
-        let there = volatile
-            .iter()
-            .find(|(_, node)| cluster.is_some_and(|(cluster, _)| node.cluster == *cluster));
+        let there = cluster.and_then(|(cluster, _)| first_of.get(cluster));
         for (class, _) in local.classes.iter().filter(|(_, class)| class.default) {
-            if let Some((node, _)) = there {
+            if let Some(node) = there {
                 findings.add(
                     format!("volumes lie on {node} by default, which comes and goes"),
                     &[

@@ -24,6 +24,7 @@ use model::lab::{
 };
 use model::name::Name;
 use model::resource::Member;
+use model::topology::Topology;
 use serde_json::{Value, json};
 
 use crate::around::cluster_of;
@@ -180,7 +181,7 @@ fn cni(lab: &Lab, name: &Name, imported: &Lab) {
         _ => false,
     };
     if !quiet {
-        let mtu = |lab: &Lab| catalog::pod_mtu(lab, name, &lab.clusters[name]);
+        let mtu = |lab: &Lab| catalog::pod_mtu(&Topology::of(lab), name, &lab.clusters[name]);
         assert_eq!(mtu(imported), mtu(lab), "the packet size in pods");
     }
     let bgp = |lab: &Lab| {

@@ -7,6 +7,7 @@ use model::lab::{
     Calico, CalicoDataplane, Cilium, Cni, Distribution, Encapsulation, FlannelBackend,
 };
 use model::name::Name;
+use model::topology::Topology;
 use serde_json::{Value, json};
 
 use crate::render::Shown;
@@ -91,7 +92,7 @@ fn show_calico(shown: &mut Shown<'_>, of: &Calico) {
         "nftablesMode": if of.dataplane == CalicoDataplane::Nftables { "Enabled" } else { "Disabled" },
         "wireguardEnabled": of.encapsulation == Encapsulation::Wireguard,
     })));
-    let mtu = catalog::pod_mtu(shown.lab, shown.name, shown.cluster);
+    let mtu = catalog::pod_mtu(&Topology::of(shown.lab), shown.name, shown.cluster);
     shown.config_map(
         "kube-system",
         "calico-config",
@@ -124,7 +125,7 @@ fn show_calico(shown: &mut Shown<'_>, of: &Calico) {
 }
 
 fn show_cilium(shown: &mut Shown<'_>, of: &Cilium) {
-    let mtu = catalog::pod_mtu(shown.lab, shown.name, shown.cluster);
+    let mtu = catalog::pod_mtu(&Topology::of(shown.lab), shown.name, shown.cluster);
     let mut config = json!({
         "routing-mode": if of.encapsulation == Encapsulation::None { "native" } else { "tunnel" },
         "tunnel-protocol": if of.encapsulation == Encapsulation::Geneve { "geneve" } else { "vxlan" },

@@ -112,7 +112,7 @@ pub struct Backup {
 }
 
 /// Where a backup goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// Beside the lab file, in the state folder, encrypted to your age identity: for snapshots of
@@ -127,7 +127,7 @@ pub enum Target {
 }
 
 /// A bucket of an object store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Bucket {
     /// Its name.

@@ -6,13 +6,13 @@ mod deserializer;
 mod reader;
 mod refused;
 mod required;
-mod trail;
 
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
 use super::sink::Sink;
+use super::trail;
 use super::tree::{Entry, Node, Value};
 use super::{certain, form, formats, nearest};
 use crate::diagnostic::{Diagnostic, FieldPath, Fix, Span};

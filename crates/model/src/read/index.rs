@@ -1,6 +1,7 @@
 //! Where each field of a lab stands.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::tree::{Node, Value};
 use crate::diagnostic::{Diagnostic, FieldPath, Span};
@@ -38,22 +39,39 @@ impl Index {
         }
     }
 
-    pub(super) fn add(&mut self, node: Node, path: &FieldPath) {
-        self.spans.entry(path.clone()).or_insert(node.span);
-        match node.value {
+    pub(super) fn of(tree: Node) -> Self {
+        let mut index = Self::default();
+        let span = tree.span;
+        index.add(tree.value, span, &mut String::new());
+        index
+    }
+
+    /// A value that stands there, and everything in it. `path` is as it was when it is done: paths
+    /// are many and share most of what they say.
+    fn add(&mut self, value: Value, span: Span, path: &mut String) {
+        self.spans.entry(FieldPath(path.clone())).or_insert(span);
+        let length = path.len();
+        match value {
             Value::Map(entries) => {
                 for entry in entries {
-                    let below = path.field(&entry.key);
-                    // An entry with much in it is shown by its name, a plain value by itself.
-                    if matches!(entry.value.value, Value::Map(_) | Value::List(_)) {
-                        self.spans.insert(below.clone(), entry.key_span);
+                    if !path.is_empty() {
+                        path.push('.');
                     }
-                    self.add(entry.value, &below);
+                    path.push_str(&entry.key);
+                    // An entry with much in it is shown by its name, a plain value by itself.
+                    let much = matches!(entry.value.value, Value::Map(_) | Value::List(_));
+                    if much {
+                        self.spans.insert(FieldPath(path.clone()), entry.key_span);
+                    }
+                    self.add(entry.value.value, entry.value.span, path);
+                    path.truncate(length);
                 }
             }
             Value::List(items) => {
                 for (position, item) in items.into_iter().enumerate() {
-                    self.add(item, &path.item(position));
+                    let _ = write!(path, "[{position}]");
+                    self.add(item.value, item.span, path);
+                    path.truncate(length);
                 }
             }
             Value::Scalar { .. } => {}
