@@ -226,7 +226,7 @@ fn start(session: Session, arguments: &OnArgs, format: Format, what: &str) -> an
         force: Vec::new(),
         yes: true,
     };
-    match up::start(session, &change, format, &cancel) {
+    match up::start(session, &change, Some(format), &cancel) {
         Err(error) if error.downcast_ref::<StoreError>().is_some_and(held) => {
             tell(&format!(
                 "{what} is on; what holds the lab starts what belongs there: {error}"
