@@ -181,7 +181,17 @@ impl Rehearsal<'_> {
         let first = self.seen.iter().find(missed).map(|seen| seen.at);
         let measured = first.map_or("it never does".to_owned(), seconds);
         let fits = match first {
-            Some(at) => at >= moment.at.earliest && at <= moment.at.latest + self.period,
+            // It happened after the last look that did not see it yet, however long that one took.
+            Some(at) => {
+                let not_yet = |seen: &&Seen| seen.answered && seen.at < at;
+                let before = self
+                    .seen
+                    .iter()
+                    .rev()
+                    .find(not_yet)
+                    .map_or(0, |seen| seen.at);
+                at >= moment.at.earliest && before <= moment.at.latest + self.period
+            }
             None => !moment.certain,
         };
         Compared {
@@ -230,14 +240,14 @@ impl Rehearsal<'_> {
                 let placed = nodes.iter().all(|node| {
                     line.certain_nodes.contains(node) || line.possible_nodes.contains(node)
                 });
-                let in_time = match (again, line.until) {
-                    // It depends on where its pods were: they may all have been elsewhere.
-                    (None, _) => !line.certain,
-                    (Some(again), Some(until)) => {
+                let in_time = match (gaps.last(), again, line.until) {
+                    (Some(gap), Some(again), Some(until)) => {
                         (!line.certain || again + self.period >= until.earliest)
-                            && again <= until.latest + self.period
+                            && *gap <= until.latest + self.period
                     }
-                    (Some(_), None) => true,
+                    (Some(_), ..) => true,
+                    // It depends on where its pods were: they may all have been elsewhere.
+                    (None, ..) => !line.certain,
                 };
                 there && placed && in_time
             }

@@ -187,13 +187,22 @@ fn play(
         cancel,
         progress: &Quiet,
     };
-    let off = || {
-        for host in hosts {
-            let now = Timestamp::now();
-            session.container.switch_off(host, how, now, &context)?;
-            tell(&format!("{host} is off"));
-        }
+    let one_off = &|host: &Name| {
+        let now = Timestamp::now();
+        session.container.switch_off(host, how, now, &context)?;
+        tell(&format!("{host} is off"));
         anyhow::Ok(())
+    };
+    // All at once: one event.
+    let off = || {
+        std::thread::scope(|threads| {
+            let switching: Vec<_> = hosts
+                .iter()
+                .map(|host| threads.spawn(move || one_off(host)))
+                .collect();
+            let done: Vec<_> = switching.into_iter().map(joined).collect();
+            done.into_iter().collect::<anyhow::Result<()>>()
+        })
     };
     let heal = HealArgs {
         change: change.clone(),

@@ -48,7 +48,10 @@ fn what_moves_must_be_there_again_in_time_and_on_a_node_that_was_named() {
     let moves = line(Verdict::Moves, true, Some(Span::seconds(2, 4)));
     assert!(fits(&moves, &["", "", "", "b", "b"]));
     assert!(!fits(&moves, &["", "", "", "d", "d"]), "another node");
-    assert!(!fits(&moves, &["", "", "", "", "", "", "b"]), "too late");
+    assert!(
+        !fits(&moves, &["", "", "", "", "", "", "", "b"]),
+        "too late"
+    );
     assert!(!fits(&moves, &["b", "b"]), "it was never away");
     assert!(!fits(&moves, &["", "", "", "b", ""]), "it went again");
     let perhaps = line(Verdict::Moves, false, Some(Span::seconds(2, 4)));
@@ -163,11 +166,11 @@ fn more_is_said_where_it_is_known_where_pods_were() {
         let of_web = compared.into_iter().filter(|one| one.thing == "web");
         of_web.map(|one| one.predicted).collect::<Vec<_>>()
     };
-    let anywhere = "perhaps moves, there again at 1–70 s, on c";
-    let on_b = "from b: moves, there again at 1–70 s, on c";
+    let anywhere = "perhaps moves, there again at 1–80 s, on c";
+    let on_b = "from b: moves, there again at 1–80 s, on c";
     assert_eq!(said(&["b"]), [anywhere, on_b]);
     assert_eq!(said(&["c"]), [anywhere, "from c: stays"]);
-    assert_eq!(prediction(&["b"]).last(), 70_000);
+    assert_eq!(prediction(&["b"]).last(), 80_000);
 }
 
 #[test]
@@ -179,5 +182,5 @@ fn what_stays_because_nothing_of_it_went_must_not_be_missed() {
         .map(|one| one.predicted.as_str())
         .collect();
     // The node that went is looked for, too.
-    assert_eq!(wrong, ["counts as gone at 0–10 s", "from c: stays"]);
+    assert_eq!(wrong, ["counts as gone at 0–20 s", "from c: stays"]);
 }

@@ -12,8 +12,9 @@ use whatif::rehearsal::Seen;
 use crate::output::tell;
 use crate::session::Session;
 
-/// How long the API may take to answer before it counts as silent.
-const ANSWER: Duration = Duration::from_millis(1000);
+/// How long the API may take to answer before it counts as silent: a machine that carries a whole
+/// lab may be slow for seconds, and a connection that was begun in vain is begun anew after three.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long a replica may take to be well before the rehearsal.
 const WELL: Duration = Duration::from_secs(120);
 
