@@ -59,6 +59,16 @@ pub struct Reviewed {
     pub consequences: BTreeMap<Address, Vec<String>>,
 }
 
+impl From<Plan> for Reviewed {
+    /// A plan whose consequences nobody asks for.
+    fn from(plan: Plan) -> Self {
+        Self {
+            plan,
+            consequences: BTreeMap::new(),
+        }
+    }
+}
+
 /// Looks at every moment of a plan. `usual`: how many seconds a step took last time.
 pub fn review(
     around: &Around<'_>,

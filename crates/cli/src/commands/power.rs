@@ -52,7 +52,7 @@ impl OfReplica {
     }
 
     fn open(&self) -> anyhow::Result<Option<Session>> {
-        let Some(checked) = check::usable(self.rung().which())? else {
+        let Some(checked) = check::usable_quietly(self.rung().which())? else {
             return Ok(None);
         };
         Ok(Some(Session::open(checked, None)?))

@@ -28,6 +28,21 @@ pub enum Kept {
     Breaks,
 }
 
+impl Kept {
+    /// The verdict in a word or two. `certain`: whether what breaks it certainly does, where that
+    /// was asked.
+    #[must_use]
+    pub const fn word(self, certain: Option<bool>) -> &'static str {
+        match (self, certain) {
+            (Self::Holds, _) => "holds",
+            (Self::SaysNothing, _) => "says nothing",
+            (Self::Unknown, _) => "unknown",
+            (Self::Breaks, Some(false)) => "may break",
+            (Self::Breaks, _) => "breaks",
+        }
+    }
+}
+
 /// All promises of a lab, with what came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
