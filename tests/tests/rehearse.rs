@@ -73,8 +73,8 @@ fn everything_measured_lies_in_what_was_said() {
     table.play(&lab, &[&followers[0]]);
     let (_, followers) = holding(&lab);
     table.play(&lab, &[&format!("{},box", followers[1])]);
-    let (holder, _) = holding(&lab);
-    table.play(&lab, &[&holder, "--graceful"]);
+    let (_, followers) = holding(&lab);
+    table.play(&lab, &[&followers[0], "--graceful"]);
     // No quorum is left: nothing is answered, and nothing moves.
     let (holder, followers) = holding(&lab);
     table.play(&lab, &[&format!("{holder},{}", followers[0])]);
