@@ -55,7 +55,9 @@ fn counts(proof: &Proof) -> String {
 const fn class(kept: Kept) -> &'static str {
     match kept {
         Kept::Holds => "good",
-        Kept::SaysNothing | Kept::Unknown => "warn",
+        Kept::SaysNothing => "warn",
+        // As in the drawing.
+        Kept::Unknown => "unknown",
         Kept::Breaks => "bad",
     }
 }

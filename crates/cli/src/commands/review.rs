@@ -43,6 +43,7 @@ pub(crate) fn reviewed(
     }));
     let around = Around {
         lab: &session.lab,
+        manifests: &manifests,
         model: &model,
         inventory,
         forced,

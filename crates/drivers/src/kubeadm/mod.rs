@@ -26,6 +26,7 @@ mod observe;
 pub mod pki;
 mod roles;
 mod run;
+mod shutdown;
 mod snapshot;
 mod static_pods;
 mod upgrade;
@@ -41,6 +42,7 @@ use model::resource::{Address, Kind, Member, Resource, Spec};
 
 use self::inside::Inside;
 use self::pki::SecretStore;
+pub use self::shutdown::{Asked, LEAVE};
 pub use self::snapshot::{Content, Planes, SnapshotStore};
 use crate::kube::Clusters;
 
