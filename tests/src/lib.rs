@@ -148,6 +148,27 @@ impl Lab {
         lab
     }
 
+    /// The replica of a lab of this repository, with the files that stand beside its lab file.
+    ///
+    /// # Panics
+    /// Where there is none, or it cannot be copied.
+    #[must_use]
+    pub fn replica_of(name: &str) -> Self {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../labs")
+            .join(name);
+        let text = fs::read_to_string(from.join("lab.yaml")).expect("its lab file");
+        let lab = Self::replica(&text);
+        for entry in fs::read_dir(&from).expect("its folder").flatten() {
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if entry.path().is_dir() && !hidden {
+                let (from, to) = (entry.path(), lab.path().display().to_string());
+                must(&["cp", "-R", &from.display().to_string(), &to]);
+            }
+        }
+        lab
+    }
+
     fn of(text: &str, data: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the lab");
         fs::write(folder.path().join("lab.yaml"), text).expect("writing the lab file");

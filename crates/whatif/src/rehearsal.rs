@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::events::Question;
 use crate::rules::RuleNo;
+use crate::semantics::Model;
 use crate::span::Ms;
-use crate::timeline::{Line, Report, Verdict};
+use crate::timeline::{Asker, Line, Moment, NOT_READY, Report, Verdict};
+use crate::world::{NotFound, World};
 
 /// What was seen at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,32 +38,87 @@ pub struct Compared {
     pub fits: bool,
     /// The rule that said it.
     pub rule: RuleNo,
+    /// Where it is not so, until when it may still come to be; `None`: nothing later mends it.
+    #[serde(skip)]
+    pub due: Option<Ms>,
 }
 
-/// Compares what was said with what was seen. `apps`: those that served before the event; of
-/// others nothing is said. `period`: how long after the truth something may be seen, in
-/// milliseconds.
-#[must_use]
-pub fn compare(
-    report: &Report,
-    apps: &BTreeSet<String>,
-    seen: &[Seen],
-    period: Ms,
-) -> Vec<Compared> {
-    let rehearsal = Rehearsal { seen, period };
-    let mut all = Vec::new();
-    all.extend(report.thing("api").map(|line| rehearsal.api(line)));
-    for moment in &report.timeline {
-        if moment.what == crate::timeline::NOT_READY {
-            let nodes = moment.of.iter();
-            all.extend(nodes.map(|node| rehearsal.node(node, moment)));
+impl Compared {
+    /// Whether what was seen until then decides about it: it came as it was said, or can do so no
+    /// more.
+    #[must_use]
+    pub fn is_decided(&self, until: Ms) -> bool {
+        self.fits || self.due.is_none_or(|due| due <= until)
+    }
+}
+
+/// What is said of an event before it is played.
+#[derive(Debug, Clone)]
+pub struct Prediction {
+    /// What follows from the lab file: pods may be wherever they may be.
+    anywhere: Report,
+    /// What follows when it is known where they are.
+    placed: Report,
+    /// Where each app has pods that serve before the event, once for each pod.
+    before: BTreeMap<String, Vec<String>>,
+}
+
+impl Prediction {
+    /// What is said of an event. `before`: where each app has pods that serve, once for each pod; of
+    /// other apps nothing is said.
+    ///
+    /// # Errors
+    /// Where nothing is called as the question says.
+    pub fn of(
+        mut world: World,
+        question: &Question,
+        before: BTreeMap<String, Vec<String>>,
+    ) -> Result<Self, NotFound> {
+        let scenario = question.of(&world)?;
+        let ask = |world: World| Report::of(&mut Asker::new(&Model::new(world)), &scenario);
+        let anywhere = ask(world.clone());
+        let places = world.workloads.iter().filter_map(|(id, workload)| {
+            let on = before.get(&workload.name)?.iter();
+            let node = |name: &String| world.nodes.iter().find(|(_, node)| node.name == *name);
+            Some((id, on.filter_map(node).map(|(id, _)| id).collect()))
+        });
+        world.placed(places.collect());
+        Ok(Self {
+            anywhere,
+            placed: ask(world),
+            before,
+        })
+    }
+
+    /// When the last of what is said has happened.
+    #[must_use]
+    pub fn last(&self) -> Ms {
+        let spans = [&self.anywhere, &self.placed].into_iter().flat_map(|one| {
+            let until = one.things.iter().filter_map(|line| line.until);
+            until.chain(one.timeline.iter().map(|moment| moment.at))
+        });
+        spans.map(|span| span.latest).max().unwrap_or(0)
+    }
+
+    /// Compares what was said with what was seen; what is said of the places that pods had comes
+    /// only where it says something else. `period`: how long after the truth something may be seen,
+    /// in milliseconds.
+    #[must_use]
+    pub fn compare(&self, seen: &[Seen], period: Ms) -> Vec<Compared> {
+        let rehearsal = Rehearsal { seen, period };
+        let mut all = rehearsal.of(&self.anywhere, &self.before);
+        let mut sharper = rehearsal.of(&self.placed, &self.before);
+        sharper.retain(|one| {
+            let mut same = all.iter().filter(|other| other.thing == one.thing);
+            same.all(|other| other.predicted != one.predicted)
+        });
+        for one in &mut sharper {
+            let on = self.before.get(&one.thing).map(|on| on.join(", "));
+            one.predicted = format!("from {}: {}", on.unwrap_or_default(), one.predicted);
         }
+        all.append(&mut sharper);
+        all
     }
-    for app in apps {
-        let line = report.thing(app);
-        all.extend(line.and_then(|line| rehearsal.app(line)));
-    }
-    all
 }
 
 struct Rehearsal<'a> {
@@ -69,6 +127,20 @@ struct Rehearsal<'a> {
 }
 
 impl Rehearsal<'_> {
+    /// All that a report says of the API, of nodes that go, and of apps that served before.
+    fn of(&self, report: &Report, before: &BTreeMap<String, Vec<String>>) -> Vec<Compared> {
+        let mut all = Vec::new();
+        all.extend(report.thing("api").map(|line| self.api(line)));
+        for moment in &report.timeline {
+            if moment.what == NOT_READY {
+                all.extend(moment.of.iter().map(|node| self.node(node, moment)));
+            }
+        }
+        let lines = before.keys().filter_map(|app| report.thing(app));
+        all.extend(lines.filter_map(|line| self.app(line)));
+        all
+    }
+
     fn api(&self, line: &Line) -> Compared {
         let silent: Vec<Ms> = self
             .seen
@@ -91,22 +163,35 @@ impl Rehearsal<'_> {
             .flatten()
             .map(|until| until.latest)
             .max();
+        let silent_still = !silent.is_empty() && silent.last().copied() == self.last();
         let fits = match (stays, allowed) {
             (true, None) => silent.is_empty(),
-            (_, Some(latest)) => silent
-                .last()
-                .is_none_or(|last| *last <= latest + self.period),
-            (false, None) => !line.certain || silent.last().copied() == self.last(),
+            (_, Some(latest)) => {
+                let in_time = |last: &Ms| *last <= latest + self.period && !silent_still;
+                silent.last().is_none_or(in_time)
+            }
+            (false, None) => !line.certain || silent_still,
         };
-        self.compared(line, measured, fits)
+        let due = allowed.filter(|_| silent_still);
+        self.compared(line, measured, fits, due)
     }
 
-    fn node(&self, node: &str, moment: &crate::timeline::Moment) -> Compared {
+    fn node(&self, node: &str, moment: &Moment) -> Compared {
         let missed = |seen: &&Seen| seen.answered && seen.missed.contains(node);
         let first = self.seen.iter().find(missed).map(|seen| seen.at);
         let measured = first.map_or("it never does".to_owned(), seconds);
         let fits = match first {
-            Some(at) => at >= moment.at.earliest && at <= moment.at.latest + self.period,
+            // It happened after the last look that did not see it yet, however long that one took.
+            Some(at) => {
+                let not_yet = |seen: &&Seen| seen.answered && seen.at < at;
+                let before = self
+                    .seen
+                    .iter()
+                    .rev()
+                    .find(not_yet)
+                    .map_or(0, |seen| seen.at);
+                at >= moment.at.earliest && before <= moment.at.latest + self.period
+            }
             None => !moment.certain,
         };
         Compared {
@@ -115,6 +200,7 @@ impl Rehearsal<'_> {
             measured,
             fits,
             rule: moment.rule,
+            due: first.is_none().then_some(moment.at.latest + self.period),
         }
     }
 
@@ -154,24 +240,25 @@ impl Rehearsal<'_> {
                 let placed = nodes.iter().all(|node| {
                     line.certain_nodes.contains(node) || line.possible_nodes.contains(node)
                 });
-                let in_time = match (again, line.until) {
-                    // It depends on where its pods were: they may all have been elsewhere.
-                    (None, _) => !line.certain,
-                    (Some(again), Some(until)) => {
+                let in_time = match (gaps.last(), again, line.until) {
+                    (Some(gap), Some(again), Some(until)) => {
                         (!line.certain || again + self.period >= until.earliest)
-                            && again <= until.latest + self.period
+                            && *gap <= until.latest + self.period
                     }
-                    (Some(_), None) => true,
+                    (Some(_), ..) => true,
+                    // It depends on where its pods were: they may all have been elsewhere.
+                    (None, ..) => !line.certain,
                 };
                 there && placed && in_time
             }
             Verdict::Waits | Verdict::Down | Verdict::Lost => !line.certain || !there,
             Verdict::Unknown => return None,
         };
-        Some(self.compared(line, measured, fits))
+        let due = line.until.filter(|_| !there).map(|until| until.latest);
+        Some(self.compared(line, measured, fits, due))
     }
 
-    fn compared(&self, line: &Line, measured: String, fits: bool) -> Compared {
+    fn compared(&self, line: &Line, measured: String, fits: bool, due: Option<Ms>) -> Compared {
         let may = if line.certain { "" } else { "perhaps " };
         let mut predicted = format!("{may}{}", line.verdict.word());
         match (line.verdict, line.until) {
@@ -194,6 +281,7 @@ impl Rehearsal<'_> {
             measured,
             fits,
             rule: line.rule,
+            due: due.map(|due| due + self.period),
         }
     }
 
@@ -213,105 +301,4 @@ fn seconds(at: Ms) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::span::Span;
-
-    fn line(verdict: Verdict, certain: bool, until: Option<Span>) -> Line {
-        Line {
-            thing: "web".to_owned(),
-            verdict,
-            certain,
-            from: Some(Span::NOW),
-            until,
-            partly: None,
-            because: String::new(),
-            rule: RuleNo::Eviction,
-            certain_nodes: Vec::new(),
-            possible_nodes: vec!["b".to_owned(), "c".to_owned()],
-            backup: None,
-        }
-    }
-
-    /// Looks every second: where the app serves, or `!` where the API is silent.
-    fn looks(all: &[&str]) -> Vec<Seen> {
-        let look = |(at, what): (usize, &&str)| Seen {
-            at: at as Ms * 1000,
-            answered: *what != "!",
-            missed: BTreeSet::new(),
-            serving: BTreeMap::from([(
-                "web".to_owned(),
-                what.chars()
-                    .filter(|c| *c != '!')
-                    .map(String::from)
-                    .collect(),
-            )]),
-        };
-        all.iter().enumerate().map(look).collect()
-    }
-
-    fn fits(line: &Line, all: &[&str]) -> bool {
-        let seen = looks(all);
-        let rehearsal = Rehearsal {
-            seen: &seen,
-            period: 1000,
-        };
-        rehearsal.app(line).unwrap().fits
-    }
-
-    #[test]
-    fn what_moves_must_be_there_again_in_time_and_on_a_node_that_was_named() {
-        let moves = line(Verdict::Moves, true, Some(Span::seconds(2, 4)));
-        assert!(fits(&moves, &["", "", "", "b", "b"]));
-        assert!(!fits(&moves, &["", "", "", "d", "d"]), "another node");
-        assert!(!fits(&moves, &["", "", "", "", "", "", "b"]), "too late");
-        assert!(!fits(&moves, &["b", "b"]), "it was never away");
-        assert!(!fits(&moves, &["", "", "", "b", ""]), "it went again");
-        let perhaps = line(Verdict::Moves, false, Some(Span::seconds(2, 4)));
-        assert!(fits(&perhaps, &["b", "b"]));
-    }
-
-    #[test]
-    fn what_stays_must_not_be_missed_for_longer_than_was_said() {
-        assert!(fits(&line(Verdict::Stays, true, None), &["b", "b"]));
-        assert!(!fits(
-            &line(Verdict::Stays, true, None),
-            &["b", "", "", "b"]
-        ));
-        let away = line(Verdict::Stays, true, Some(Span::seconds(0, 2)));
-        assert!(fits(&away, &["b", "", "b", "b"]));
-        assert!(
-            fits(&away, &["b", "!", "!", "!", "b"]),
-            "nothing is known of it"
-        );
-    }
-
-    #[test]
-    fn what_waits_must_not_serve() {
-        assert!(fits(&line(Verdict::Waits, true, None), &["", ""]));
-        assert!(!fits(&line(Verdict::Waits, true, None), &["", "b"]));
-        assert!(fits(&line(Verdict::Waits, false, None), &["", "b"]));
-    }
-
-    #[test]
-    fn the_api_may_be_silent_for_as_long_as_was_said() {
-        let api = |line: &Line, all: &[&str]| {
-            let seen = looks(all);
-            let rehearsal = Rehearsal {
-                seen: &seen,
-                period: 1000,
-            };
-            rehearsal.api(line).fits
-        };
-        let stays = line(Verdict::Stays, true, None);
-        assert!(api(&stays, &["b", "b"]));
-        assert!(!api(&stays, &["b", "!", "b"]));
-        let mut handed_over = stays;
-        handed_over.partly = Some(Span::seconds(1, 2));
-        assert!(api(&handed_over, &["b", "!", "b"]));
-        assert!(!api(&handed_over, &["b", "!", "!", "!", "!", "b"]));
-        let down = line(Verdict::Down, true, None);
-        assert!(api(&down, &["!", "!"]));
-        assert!(!api(&down, &["!", "b"]));
-    }
-}
+mod tests;

@@ -301,7 +301,7 @@ fn start(session: Session, arguments: &OnArgs, format: Format, what: &str) -> an
     let over = Cancel::default();
     let started = std::thread::scope(|threads| {
         threads.spawn(|| welcome.give(&over));
-        let started = up::start(session, &change, format, &cancel);
+        let started = up::start(session, &change, Some(format), &cancel);
         over.request();
         started
     });

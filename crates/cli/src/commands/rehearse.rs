@@ -3,6 +3,8 @@
 
 mod observing;
 
+use std::collections::BTreeMap;
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -12,9 +14,7 @@ use jiff::Timestamp;
 use model::name::Name;
 use serde::Serialize;
 use whatif::events::Question;
-use whatif::rehearsal::{Compared, Seen, compare};
-use whatif::semantics::Model;
-use whatif::timeline::{Asker, Report};
+use whatif::rehearsal::{Compared, Prediction, Seen};
 use whatif::world::{Input, World};
 
 use crate::args::{ChangeArgs, Format, HealArgs, LabArg, RehearseArgs, RungArg, Sources};
@@ -62,33 +62,35 @@ pub(crate) fn run(arguments: &RehearseArgs, format: Format) -> anyhow::Result<Ex
     };
     let session = Session::open(checked, None)?;
     let hosts = hosts(&session, &arguments.off)?;
-    let report = predicted(&session, arguments)?;
-    let mut observer = Observer::new(&session, &hosts);
-    let apps = observer.all_well(&cancel)?;
+    let observer = Observer::new(&session, &hosts);
+    let prediction = predicted(&session, arguments, observer.all_well(&cancel)?)?;
     let change = ChangeArgs {
         rung,
         sources: Sources { artifacts: None },
         yes: true,
         force: Vec::new(),
     };
+    let limit = limit(&prediction, arguments);
     let seen = play(
-        &session,
+        (&session, &observer),
         &change,
         (arguments, &hosts),
         &cancel,
         |seen, at| {
-            let compared = compare(&report, &apps, seen, lag());
-            compared.iter().all(|one| one.fits) && at > changed(seen) + QUIET
-                || at > limit(&report, arguments)
+            let fit = || prediction.compare(seen, lag()).iter().all(|one| one.fits);
+            at > limit || at > changed(seen) + QUIET && fit()
         },
     );
     // Whatever happened, the hosts come back.
     for host in &hosts {
         session.container.switch_on(host, &session.scope)?;
     }
-    let compared = compare(&report, &apps, &seen?, lag());
+    let seen = seen?;
+    let mut compared = prediction.compare(&seen, lag());
+    let watched = seen.last().map_or(0, |last| last.at);
+    compared.retain(|one| one.is_decided(watched));
     tell("switching on what was off");
-    up::start(session, &change, Format::Text, &cancel)?;
+    let back = up::start(session, &change, None, &cancel);
     let fits = compared.iter().all(|one| one.fits);
     match format {
         Format::Json => answer_json(&Rehearsed {
@@ -98,10 +100,11 @@ pub(crate) fn run(arguments: &RehearseArgs, format: Format) -> anyhow::Result<Ex
         })?,
         Format::Text => answer(&text(&compared, Style::for_stdout())),
     }
-    Ok(match (cancel.requested(), fits) {
-        (true, _) => Exit::Interrupted,
-        (false, true) => Exit::Done,
-        (false, false) => Exit::Refused,
+    Ok(match (cancel.requested(), back?, fits) {
+        (true, ..) => Exit::Interrupted,
+        (false, Exit::Done, true) => Exit::Done,
+        (false, Exit::Done, false) => Exit::Refused,
+        (false, other, _) => other,
     })
 }
 
@@ -127,31 +130,31 @@ fn hosts(session: &Session, named: &[String]) -> anyhow::Result<Vec<Name>> {
     named.iter().map(find).collect()
 }
 
-fn predicted(session: &Session, arguments: &RehearseArgs) -> anyhow::Result<Report> {
-    let manifests = std::collections::BTreeMap::new();
-    let model = Model::new(World::of(Input {
+/// What the model says, where apps have pods that serve at so many places.
+fn predicted(
+    session: &Session,
+    arguments: &RehearseArgs,
+    before: BTreeMap<String, Vec<String>>,
+) -> anyhow::Result<Prediction> {
+    let world = World::of(Input {
         lab: &session.lab,
-        manifests: &manifests,
-    }));
+        manifests: &BTreeMap::new(),
+    });
     let question = Question {
         off: arguments.off.clone(),
         graceful: arguments.graceful,
         fenced: !arguments.without_heal,
         ..Question::default()
     };
-    let scenario = question.of(&model.world)?;
-    Ok(Report::of(&mut Asker::new(&model), &scenario))
+    Ok(Prediction::of(world, &question, before)?)
 }
 
 /// When the last of what was said has happened.
-fn limit(report: &Report, arguments: &RehearseArgs) -> Duration {
-    if let Some(limit) = arguments.limit {
-        return Duration::from_secs(limit);
+fn limit(prediction: &Prediction, arguments: &RehearseArgs) -> Duration {
+    match arguments.limit {
+        Some(limit) => Duration::from_secs(limit),
+        None => (Duration::from_millis(prediction.last()) + QUIET).min(LONGEST),
     }
-    let until = report.things.iter().filter_map(|line| line.until);
-    let moments = report.timeline.iter().map(|moment| moment.at);
-    let last = until.chain(moments).map(|span| span.latest).max();
-    (Duration::from_millis(last.unwrap_or(0)) + QUIET).min(LONGEST)
 }
 
 /// When something else than before was seen for the last time.
@@ -166,9 +169,9 @@ fn changed(seen: &[Seen]) -> Duration {
     Duration::from_millis(last.unwrap_or(0))
 }
 
-/// Switches the hosts off and watches until there is nothing more to see.
+/// Switches the hosts off, while the lab is healed, and watches until there is nothing more to see.
 fn play(
-    session: &Session,
+    (session, observer): (&Session, &Observer<'_>),
     change: &ChangeArgs,
     (arguments, hosts): (&RehearseArgs, &[Name]),
     cancel: &Cancel,
@@ -178,6 +181,29 @@ fn play(
         true => How::Graceful,
         false => How::Cut,
     };
+    let context = StepContext {
+        scope: &session.scope,
+        generation: session.store.generation()?,
+        cancel,
+        progress: &Quiet,
+    };
+    let one_off = &|host: &Name| {
+        let now = Timestamp::now();
+        session.container.switch_off(host, how, now, &context)?;
+        tell(&format!("{host} is off"));
+        anyhow::Ok(())
+    };
+    // All at once: one event.
+    let off = || {
+        std::thread::scope(|threads| {
+            let switching: Vec<_> = hosts
+                .iter()
+                .map(|host| threads.spawn(move || one_off(host)))
+                .collect();
+            let done: Vec<_> = switching.into_iter().map(joined).collect();
+            done.into_iter().collect::<anyhow::Result<()>>()
+        })
+    };
     let heal = HealArgs {
         change: change.clone(),
         watch: true,
@@ -186,44 +212,49 @@ fn play(
         systemd_unit: false,
     };
     let healed = Cancel::default();
-    let generation = session.store.generation()?;
     std::thread::scope(|threads| {
         let healing =
             (!arguments.without_heal).then(|| threads.spawn(|| watch::rounds(&heal, &healed)));
-        let context = StepContext {
-            scope: &session.scope,
-            generation,
-            cancel,
-            progress: &Quiet,
-        };
         let began = Instant::now();
-        let off = || {
-            for host in hosts {
-                let now = Timestamp::now();
-                session.container.switch_off(host, how, now, &context)?;
-                tell(&format!("{host} is off"));
-            }
-            anyhow::Ok(())
-        };
-        let mut seen = Vec::new();
-        let mut observer = Observer::new(session, hosts);
-        let done = off().map(|()| {
-            while !cancel.requested() {
-                let look = Instant::now();
-                seen.push(observer.look(look.duration_since(began)));
-                if over(&seen, began.elapsed()) {
-                    break;
-                }
-                std::thread::sleep(PERIOD.saturating_sub(look.elapsed()));
-            }
-        });
+        // A host that is shut down takes its time, and things happen meanwhile.
+        let seen = look_on(observer, began, threads.spawn(off), cancel, over);
         healed.request();
         if let Some(healing) = healing {
             // It has told what went wrong with it.
             let _ = healing.join();
         }
-        done.map(|()| seen)
+        seen
     })
+}
+
+/// Looks again and again, until hosts were switched off and it is over.
+fn look_on(
+    observer: &Observer<'_>,
+    began: Instant,
+    switching: ScopedJoinHandle<'_, anyhow::Result<()>>,
+    cancel: &Cancel,
+    over: impl Fn(&[Seen], Duration) -> bool,
+) -> anyhow::Result<Vec<Seen>> {
+    let mut seen = Vec::new();
+    let mut switching = Some(switching);
+    while !cancel.requested() {
+        let look = Instant::now();
+        seen.push(observer.look(look.duration_since(began)));
+        if let Some(switched) = switching.take_if(|switching| switching.is_finished()) {
+            joined(switched)?;
+        }
+        if switching.is_none() && over(&seen, began.elapsed()) {
+            break;
+        }
+        std::thread::sleep(PERIOD.saturating_sub(look.elapsed()));
+    }
+    switching.map_or(Ok(()), joined)?;
+    Ok(seen)
+}
+
+fn joined(switching: ScopedJoinHandle<'_, anyhow::Result<()>>) -> anyhow::Result<()> {
+    let ended = |_| anyhow::anyhow!("what switches hosts off has ended too early");
+    switching.join().map_err(ended)?
 }
 
 fn text(compared: &[Compared], style: Style) -> String {

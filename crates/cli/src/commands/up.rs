@@ -37,7 +37,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Change<'a> {
     pub(crate) session: Session,
     arguments: &'a ChangeArgs,
-    format: Format,
+    /// How it answers; `None`: not at all, it is a part of something else.
+    format: Option<Format>,
     command: &'static str,
 }
 
@@ -48,11 +49,11 @@ pub(crate) fn run(arguments: &UpArgs, format: Format) -> anyhow::Result<Exit> {
     change.carry_out(arguments.plan.as_deref(), &*signals::listen()?)
 }
 
-/// Starts what belongs on a host that was switched on.
+/// Starts what belongs on a host that was switched on. Without a format nothing is answered.
 pub(crate) fn start(
     session: Session,
     arguments: &ChangeArgs,
-    format: Format,
+    format: Option<Format>,
     cancel: &Cancel,
 ) -> anyhow::Result<Exit> {
     let change = Change {
@@ -126,7 +127,7 @@ impl<'a> Change<'a> {
         Ok(Some(Self {
             session,
             arguments,
-            format,
+            format: Some(format),
             command,
         }))
     }
@@ -357,7 +358,7 @@ impl<'a> Change<'a> {
     }
 
     fn show(&self, reviewed: &Reviewed) -> anyhow::Result<()> {
-        if self.format == Format::Json {
+        if self.format == Some(Format::Json) {
             answer_json(&plan::Told::of(reviewed))
         } else {
             tell(plan::shown(&self.session, reviewed, Style::for_stderr()).trim_end());
@@ -434,7 +435,7 @@ impl<'a> Change<'a> {
         }
         if !self.resources().is_empty() {
             let text = status::where_to_go(&self.session)?;
-            if self.format == Format::Text {
+            if self.format == Some(Format::Text) {
                 answer(&text);
             }
         }

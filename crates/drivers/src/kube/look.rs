@@ -25,7 +25,8 @@ pub struct Look {
 pub struct PodLook {
     /// Its namespace.
     pub namespace: String,
-    /// What it is a part of: its label `app.kubernetes.io/instance`, if it has one.
+    /// What it is a part of: its label `app.kubernetes.io/instance`, or the older `k8s-app`, if it
+    /// has one.
     pub instance: Option<String>,
     /// Where it was placed.
     pub node: Option<String>,
@@ -58,19 +59,24 @@ pub fn look(
             .iter()
             .map(|node| (text(node, "/metadata/name").to_owned(), ready(node)))
             .collect(),
-        pods: items(pods, "/items").iter().map(pod).collect(),
+        pods: items(pods, "/items").iter().filter_map(pod).collect(),
     })
 }
 
-fn pod(pod: &Value) -> PodLook {
+/// `None`: it has ended, and only its object is left.
+fn pod(pod: &Value) -> Option<PodLook> {
+    if ["Succeeded", "Failed"].contains(&text(pod, "/status/phase")) {
+        return None;
+    }
     let given = |path| Some(text(pod, path).to_owned()).filter(|text| !text.is_empty());
     let ends = pod.pointer("/metadata/deletionTimestamp").is_some();
-    PodLook {
+    Some(PodLook {
         namespace: text(pod, "/metadata/namespace").to_owned(),
-        instance: given("/metadata/labels/app.kubernetes.io~1instance"),
+        instance: given("/metadata/labels/app.kubernetes.io~1instance")
+            .or_else(|| given("/metadata/labels/k8s-app")),
         node: given("/spec/nodeName"),
         serves: !ends && matches!(condition(pod, "Ready"), Some(("True", _))),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -79,19 +85,21 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_pod_that_ends_serves_no_more() {
+    fn a_pod_that_ends_serves_no_more_and_one_that_has_ended_is_none() {
         let mut seen = json!({
             "metadata": { "namespace": "web", "name": "a-0", "labels": { "app.kubernetes.io/instance": "a" } },
             "spec": { "nodeName": "worker-1" },
             "status": { "conditions": [{ "type": "Ready", "status": "True" }] },
         });
-        let look = pod(&seen);
+        let look = pod(&seen).unwrap();
         assert_eq!(look.instance.as_deref(), Some("a"));
         assert_eq!(
             (look.node.as_deref(), look.serves),
             (Some("worker-1"), true)
         );
         seen["metadata"]["deletionTimestamp"] = json!("2026-11-21T00:00:00Z");
-        assert!(!pod(&seen).serves);
+        assert!(!pod(&seen).unwrap().serves);
+        seen["status"]["phase"] = json!("Failed");
+        assert_eq!(pod(&seen), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Rule 7: volumes that one node has at a time.
 
-use super::Rule;
+use super::{Rule, budgets};
 use crate::span::{Ms, Span, s};
 use crate::world::Attach;
 
@@ -20,8 +20,19 @@ pub const RULE: Rule = Rule {
 pub const BY_FORCE: Ms = s(360);
 
 /// When a node is marked out-of-service after its machine went off: somebody has to see it and say
-/// it. `steading heal` says at once, too, that the node is not ready. Seen in rehearsals: 6 s.
-pub const FENCED: Span = Span::new(0, s(10));
+/// it. `steading heal` says at once, too, that the node is not ready. It looks every 5 s, a look takes
+/// seconds on a busy machine, and one that was begun as the host went is in vain. Seen in rehearsals:
+/// 6 to 15 s.
+pub const FENCED: Span = Span::new(0, s(20));
+
+/// The same, where a host is shut down in order and only then off, or where nobody can be told while
+/// the API's address changes hands.
+#[must_use]
+pub fn marked(in_order: bool, silent: Option<Span>) -> Span {
+    let shut_down = if in_order { budgets::GRACE } else { 0 };
+    let silent = silent.map_or(0, |silent| silent.latest);
+    FENCED.after(Span::new(0, shut_down + silent))
+}
 
 /// When a volume can be attached elsewhere after its pod's object is gone: at once if the node let
 /// go in order, at the latest when it is taken by force.

@@ -1,6 +1,7 @@
 //! Times of a scenario that many things share, computed once for each question.
 
 use super::fate::Fate;
+use super::shared::handed_over;
 use crate::bits::Bits;
 use crate::events::Scenario;
 use crate::ids::{ClusterId, DiskId, Id as _, NodeId, PoolId, StorageId, WorkloadId};
@@ -23,6 +24,8 @@ pub(super) struct Seen<'a> {
 pub(super) struct After {
     /// When gone nodes of a cluster count as gone.
     gone: Vec<Span>,
+    /// When they are marked out-of-service, if somebody does.
+    marked: Vec<Span>,
     /// How many nodes are gone, by cluster and zone.
     counts: Vec<Vec<usize>>,
     still: Vec<Option<Span>>,
@@ -43,6 +46,7 @@ impl After {
     fn clusters(&mut self, seen: &Seen<'_>) {
         let world = &seen.model.world;
         self.gone.clear();
+        self.marked.clear();
         self.counts.resize_with(world.clusters.len(), Vec::new);
         for (id, cluster) in world.clusters.iter() {
             let first = rules::detection::gone(cluster.grace);
@@ -60,6 +64,10 @@ impl After {
                 first
             };
             self.gone.push(gone);
+            self.marked.push(rules::attach::marked(
+                seen.scenario.graceful,
+                leader.then(|| handed_over(cluster, seen.scenario)),
+            ));
             let counts = &mut self.counts[id.index()];
             counts.clear();
             counts.extend(cluster.zones.iter().map(|zone| zone.common(seen.gone)));
@@ -144,6 +152,11 @@ impl After {
         self.gone[cluster.index()]
     }
 
+    /// When gone nodes of a cluster are marked out-of-service, if somebody does.
+    pub(super) fn marked(&self, cluster: ClusterId) -> Span {
+        self.marked[cluster.index()]
+    }
+
     /// How long a storage stands still because something of it went.
     pub(super) fn still(&self, storage: StorageId) -> Option<Span> {
         self.still[storage.index()]
@@ -211,7 +224,7 @@ impl After {
         let ended = if course.ends(&model.world, workload) {
             rules::shutdown::pods_ended(cluster.shutdown.max(rules::budgets::GRACE))
         } else if scenario.fenced {
-            rules::attach::FENCED
+            self.marked(workload.cluster)
         } else {
             self.deleted(model, id)?
         };

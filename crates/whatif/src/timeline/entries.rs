@@ -113,7 +113,7 @@ impl List<'_> {
         }
         let (known, rule) = match (in_order, asker.scenario.fenced) {
             (true, _) => (known, RuleNo::Shutdown),
-            (false, true) => (rules::attach::FENCED, RuleNo::Attach),
+            (false, true) => (asker.after.marked(id), RuleNo::Attach),
             (false, false) => (known, RuleNo::Detection),
         };
         for node in cluster.nodes.iter().filter(|node| asker.gone.has(*node)) {

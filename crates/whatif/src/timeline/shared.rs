@@ -2,10 +2,21 @@
 
 use super::course::{Asker, stopped};
 use super::fate::{Away, Cause, Fate, Thing, Verdict};
+use crate::events::Scenario;
 use crate::ids::{BackupId, ClusterId, Id as _, LinkId, PoolId, StorageId};
 use crate::rules;
 use crate::span::Span;
-use crate::world::{BalancerKind, Endpoint, StorageKind};
+use crate::world::{BalancerKind, Cluster, Endpoint, StorageKind};
+
+/// How long the API of a cluster may be away that loses some of its control planes.
+pub(super) fn handed_over(cluster: &Cluster, scenario: &Scenario) -> Span {
+    let elected = rules::etcd::ELECTION;
+    match &cluster.endpoint {
+        Endpoint::Vip(_) if scenario.in_order() => elected.both(rules::vip::HANDED_OVER),
+        Endpoint::Vip(taken_over) => elected.either(*taken_over),
+        Endpoint::Node(_) | Endpoint::Name(_) | Endpoint::Outside => elected,
+    }
+}
 
 impl Asker<'_> {
     pub(super) fn api(&self, id: ClusterId) -> Fate {
@@ -32,12 +43,7 @@ impl Asker<'_> {
         {
             return Fate::untouched(thing);
         }
-        let elected = rules::etcd::ELECTION;
-        let until = match &cluster.endpoint {
-            Endpoint::Vip(_) if self.scenario.in_order() => elected.both(rules::vip::HANDED_OVER),
-            Endpoint::Vip(taken_over) => elected.either(*taken_over),
-            Endpoint::Node(_) | Endpoint::Name(_) | Endpoint::Outside => elected,
-        };
+        let until = handed_over(cluster, &self.scenario);
         Fate {
             certain: false,
             away: Some(Away {

@@ -201,6 +201,11 @@ impl World {
         if let Some(replicas) = app.replicas {
             workload.replicas = replicas as usize;
         }
+        // A setting of the catalog's own apps; stand-ins of replicas have it.
+        let controller = app.settings.get("controller");
+        if controller.and_then(serde_json::Value::as_str) == Some("StatefulSet") {
+            workload.controller = Controller::StatefulSet;
+        }
         if let Some(requests) = &app.requests {
             workload.asks = asks(requests);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use driver::Cancel;
-use drivers::kube::{Look, look};
+use drivers::kube::{PodLook, look};
 use model::name::Name;
 use model::resource::{Kind, Spec};
 use whatif::rehearsal::Seen;
@@ -12,18 +12,22 @@ use whatif::rehearsal::Seen;
 use crate::output::tell;
 use crate::session::Session;
 
-/// How long the API may take to answer before it counts as silent.
-const ANSWER: Duration = Duration::from_millis(1000);
+/// How long the API may take to answer before it counts as silent: a machine that carries a whole
+/// lab may be slow for seconds, and a connection that was begun in vain is begun anew after three.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long a replica may take to be well before the rehearsal.
 const WELL: Duration = Duration::from_secs(120);
+
+/// The cluster's DNS: its namespace, the label of its pods, and its name in the failure model.
+const DNS: ((&str, &str), &str) = (("kube-system", "kube-dns"), "coredns");
 
 /// Looks at all clusters of a replica.
 pub(super) struct Observer<'a> {
     session: &'a Session,
     /// The nodes that go: what Kubernetes still believes of them is of no interest.
     gone: BTreeSet<&'a str>,
-    /// The apps, by namespace and name.
-    apps: BTreeMap<(&'a str, &'a str), &'a Name>,
+    /// The apps, and the cluster's DNS, by namespace and label.
+    apps: BTreeMap<(&'a str, &'a str), &'a str>,
 }
 
 impl<'a> Observer<'a> {
@@ -36,7 +40,7 @@ impl<'a> Observer<'a> {
             .filter_map(|one| match &one.spec {
                 Spec::Objects(objects) if one.address.kind == Kind::App => {
                     let name = &one.address.name;
-                    Some(((objects.namespace.as_str(), name.as_str()), name))
+                    Some(((objects.namespace.as_str(), name.as_str()), name.as_str()))
                 }
                 _ => None,
             });
@@ -46,63 +50,73 @@ impl<'a> Observer<'a> {
                 .filter(|(_, node)| off.contains(&node.on))
                 .map(|(name, _)| name.as_str())
                 .collect(),
-            apps: apps.collect(),
+            apps: apps.chain([DNS]).collect(),
         }
     }
 
     /// What is seen now, that is at a time after the event.
-    pub(super) fn look(&mut self, at: Duration) -> Seen {
+    pub(super) fn look(&self, at: Duration) -> Seen {
+        self.seen(at, &self.gone).0
+    }
+
+    /// What is seen now, nodes that are gone aside; and something that is not well yet.
+    fn seen(&self, at: Duration, gone: &BTreeSet<&str>) -> (Seen, Option<String>) {
         let mut seen = Seen {
             at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
             answered: true,
             ..Seen::default()
         };
+        let mut waits = None;
         for cluster in self.session.lab.clusters.keys() {
             let Ok(look) = look(&self.session.clusters, &self.session.scope, cluster, ANSWER)
             else {
                 seen.answered = false;
+                waits = Some("the API does not answer".to_owned());
                 continue;
             };
-            self.add(&look, &mut seen);
-        }
-        seen
-    }
-
-    fn add(&self, look: &Look, seen: &mut Seen) {
-        let missed = look.nodes.iter().filter(|(_, ready)| !**ready);
-        seen.missed.extend(missed.map(|(name, _)| name.clone()));
-        for pod in &look.pods {
-            let (Some(instance), Some(node)) = (&pod.instance, &pod.node) else {
-                continue;
-            };
-            let app = self.apps.get(&(pod.namespace.as_str(), instance.as_str()));
-            if let (Some(app), true, false) = (app, pod.serves, self.gone.contains(node.as_str())) {
-                let nodes = seen.serving.entry(app.to_string()).or_default();
-                nodes.push(node.clone());
+            let missed = look.nodes.iter().filter(|(_, ready)| !**ready);
+            seen.missed.extend(missed.map(|(name, _)| name.clone()));
+            for pod in &look.pods {
+                waits = self.pod(pod, gone, &mut seen).or(waits);
             }
         }
+        (seen, waits)
     }
 
-    /// Waits until every node is ready and every app serves. Answers the apps.
-    pub(super) fn all_well(&mut self, cancel: &Cancel) -> anyhow::Result<BTreeSet<String>> {
+    /// Counts a pod where it serves; tells of one that does not.
+    fn pod(&self, pod: &PodLook, gone: &BTreeSet<&str>, seen: &mut Seen) -> Option<String> {
+        let (instance, node) = (pod.instance.as_deref()?, pod.node.as_ref()?);
+        let app = *self.apps.get(&(pod.namespace.as_str(), instance))?;
+        if !pod.serves {
+            return Some(format!("a pod of {app} on {node} does not serve"));
+        }
+        if !gone.contains(node.as_str()) {
+            let nodes = seen.serving.entry(app.to_owned()).or_default();
+            nodes.push(node.clone());
+        }
+        None
+    }
+
+    /// Waits until every node is ready, every app serves, and no pod of one is about to begin or to
+    /// end. Answers where the apps serve, once for each pod.
+    pub(super) fn all_well(
+        &self,
+        cancel: &Cancel,
+    ) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
         let began = Instant::now();
-        let gone = std::mem::take(&mut self.gone);
         let mut told = false;
-        let seen = loop {
-            let seen = self.look(Duration::ZERO);
-            let silent: Vec<&str> = self
-                .apps
-                .values()
-                .map(|app| app.as_str())
-                .filter(|app| !seen.serving.contains_key(*app))
-                .collect();
-            if seen.answered && seen.missed.is_empty() && silent.is_empty() {
-                break seen;
-            }
-            let waits = match (seen.answered, seen.missed.first()) {
-                (false, _) => "the API does not answer".to_owned(),
-                (true, Some(node)) => format!("node {node} is not ready"),
-                (true, None) => format!("no pod of {} serves", silent.join(", ")),
+        loop {
+            let (seen, waits) = self.seen(Duration::ZERO, &BTreeSet::new());
+            let silent = |app: &&str| !seen.serving.contains_key(*app);
+            let silent: Vec<&str> = self.apps.values().copied().filter(silent).collect();
+            let waits = match (seen.missed.first(), silent.as_slice()) {
+                _ if !seen.answered => waits,
+                (Some(node), _) => Some(format!("node {node} is not ready")),
+                (None, []) => waits,
+                (None, silent) => Some(format!("no pod of {} serves", silent.join(", "))),
+            };
+            let Some(waits) = waits else {
+                return Ok(seen.serving);
             };
             if began.elapsed() > WELL || cancel.requested() {
                 anyhow::bail!(
@@ -114,8 +128,6 @@ impl<'a> Observer<'a> {
                 told = true;
             }
             std::thread::sleep(Duration::from_millis(500));
-        };
-        self.gone = gone;
-        Ok(seen.serving.into_keys().collect())
+        }
     }
 }
