@@ -5,6 +5,7 @@
 //! image. A lab is taken down when its test ends, however it ends.
 
 pub mod browser;
+pub mod counted;
 pub mod counter;
 pub mod dice;
 
@@ -401,16 +402,24 @@ impl Lab {
         self.data.join("machines").join(format!("{name}-{short}"))
     }
 
+    /// The port on which an app, or what else is forwarded, answers.
+    ///
+    /// # Panics
+    /// Where it has none.
+    #[must_use]
+    pub fn port(&self, forward: &str) -> u16 {
+        let status = self.status();
+        let port = status["inventory"][format!("forward/{forward}")]["facts"]["port"].as_str();
+        port.and_then(|port| port.parse().ok()).expect("its port")
+    }
+
     /// The port on which podinfo answers.
     ///
     /// # Panics
     /// Where it has none.
     #[must_use]
     pub fn podinfo_port(&self) -> u16 {
-        let status = self.status();
-        let port = status["inventory"]["forward/podinfo"]["facts"]["port"].as_str();
-        port.and_then(|port| port.parse().ok())
-            .expect("podinfo's port")
+        self.port("podinfo")
     }
 
     /// The port on which the API server of its only cluster answers.
@@ -419,10 +428,7 @@ impl Lab {
     /// Where it has none.
     #[must_use]
     pub fn api_port(&self) -> u16 {
-        let status = self.status();
-        let port = status["inventory"]["forward/main-api"]["facts"]["port"].as_str();
-        port.and_then(|port| port.parse().ok())
-            .expect("the API's port")
+        self.port("main-api")
     }
 
     /// The folder that its secrets and state lie in.

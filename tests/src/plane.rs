@@ -90,6 +90,12 @@ impl Plane {
         self.write("kubeconfig", &config.to_string());
     }
 
+    /// The file by which a program finds the API server.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
     fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).expect("writing its configuration");
     }

@@ -231,6 +231,18 @@ fn a_changed_file_changes_the_lab_and_no_more() {
         .run(&["kubectl", "--lab", "LAB", "get", "nodes", "-o", "name"])
         .expect(0);
     assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
+
+    // What runs by a container image that no node has is given it, and nothing is started anew.
+    lab.edit(apps, "\ncomponents:\n  descheduler: {}\n\napps:");
+    let plan = lab.run(&["plan", "LAB", "--exit-code"]).expect(4).stdout;
+    assert!(
+        !plan.contains("reboots") && !plan.contains("made anew"),
+        "{plan}"
+    );
+    let _ = lab.up();
+    lab.assert_well();
+    let again = lab.up();
+    assert!(again.stderr.contains("Nothing to do"), "{}", again.stderr);
     assert_eq!(
         lab.process("machine/control-plane-1"),
         untouched,

@@ -1,5 +1,6 @@
 //! A replica: the lab's hosts on this machine, off and on again.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use e2e::{Lab, answer, must, wait_until};
@@ -26,6 +27,8 @@ nodes:
   plane: { cluster: main, role: control-plane, on: nuc, vm: { cpu: 2, memory: 2Gi }, address: 10.77.0.11 }
   big: { cluster: main, role: worker, on: gamer, vm: { cpu: 12, memory: 8Gi }, address: 10.77.0.13 }
   small: { cluster: main, role: worker, on: pi }
+components:
+  descheduler: { interval: 10 }
 apps:
   podinfo: { catalog: podinfo, settings: { replicas: 2 }, expose: { forward: { service: podinfo, port: 9898 } } }
 ";
@@ -51,7 +54,8 @@ fn hosts_go_off_and_come_back_and_workloads_move() {
     assert!(again.stderr.contains("Nothing to do"), "{}", again.stderr);
 
     what_hangs_is_not_fenced(&lab);
-    off_and_on(&lab);
+    let before = off_and_on(&lab);
+    work_spreads_back(&lab, &before);
 
     lab.down_to_nothing();
 }
@@ -84,21 +88,7 @@ fn what_hangs_is_not_fenced(lab: &Lab) {
     let pids: Vec<&str> = children.split_whitespace().collect();
     assert!(pids.len() > 5, "{children}");
     signal("-STOP", &pids);
-    let node = || {
-        let get = [
-            "kubectl",
-            "--replica",
-            "--lab",
-            "LAB",
-            "get",
-            "node",
-            "big",
-            "-o",
-            "json",
-        ];
-        let ran = lab.run(&get).expect(0);
-        serde_json::from_str::<Value>(&ran.stdout).expect("a node")
-    };
+    let node = || kubectl(lab, &["get", "node", "big"]);
     wait_until("Kubernetes misses it", LONG, || ready(&node()) != "True");
     let plan = lab.run(&["plan", "LAB"]);
     assert!(!plan.stdout.contains("fence/"), "{}", plan.stdout);
@@ -109,7 +99,8 @@ fn what_hangs_is_not_fenced(lab: &Lab) {
     wait_until("all is well again", LONG, || lab.status()["well"] == true);
 }
 
-fn off_and_on(lab: &Lab) {
+/// Answers podinfo's pods while the host was off.
+fn off_and_on(lab: &Lab) -> BTreeMap<String, String> {
     wait_until("one pod runs on big", LONG, || {
         nodes_of_pods(lab).contains(&"big".to_owned())
     });
@@ -128,6 +119,7 @@ fn off_and_on(lab: &Lab) {
         "moved {} ms after the power was cut",
         cut.elapsed().as_millis()
     );
+    let elsewhere = pods(lab);
     assert!(answer(lab.podinfo_port(), LONG).is_some());
     // A run in between changes nothing, and nothing is started that is off.
     let again = lab.up();
@@ -143,24 +135,27 @@ fn off_and_on(lab: &Lab) {
     let _ = on.wait();
     let _ = lab.run(&["on", "gamer", "--lab", "LAB"]).expect(0);
     lab.assert_well();
-    let get = [
-        "kubectl",
-        "--replica",
-        "--lab",
-        "LAB",
-        "get",
-        "node",
-        "big",
-        "-o",
-        "json",
-    ];
-    let node: Value = serde_json::from_str(&lab.run(&get).expect(0).stdout).expect("a node");
+    let node = kubectl(lab, &["get", "node", "big"]);
     assert_eq!(ready(&node), "True");
     assert!(
         !node["spec"]["taints"]
             .to_string()
             .contains("out-of-service")
     );
+    elsewhere
+}
+
+/// Kubernetes leaves pods where they run: the descheduler moves one back, and no more than that.
+fn work_spreads_back(lab: &Lab, before: &BTreeMap<String, String>) {
+    wait_until("one pod is back on big", LONG, || {
+        let now = pods(lab);
+        now.len() == 2 && now.values().any(|node| node == "big")
+    });
+    // Two looks later it still does.
+    std::thread::sleep(Duration::from_secs(22));
+    let after = pods(lab);
+    let stayed = after.keys().filter(|name| before.contains_key(*name));
+    assert_eq!(stayed.count(), 1, "before: {before:?}, after: {after:?}");
 }
 
 fn ready(node: &Value) -> String {
@@ -174,32 +169,32 @@ fn ready(node: &Value) -> String {
     })
 }
 
-fn nodes_of_pods(lab: &Lab) -> Vec<String> {
-    let get = [
-        "kubectl",
-        "--replica",
-        "--lab",
-        "LAB",
-        "get",
-        "pods",
-        "-n",
-        "podinfo",
-        "-o",
-        "json",
-    ];
-    let ran = lab.run(&get).expect(0);
-    let list: Value = serde_json::from_str(&ran.stdout).expect("pods");
+/// The nodes of podinfo's pods, by the pods' names.
+fn pods(lab: &Lab) -> BTreeMap<String, String> {
+    let list = kubectl(lab, &["get", "pods", "-n", "podinfo"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let pods = list["items"].as_array().cloned().unwrap_or_default();
     pods.iter()
         .filter(|pod| pod["status"]["phase"] == "Running")
         .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
         .map(|pod| {
-            pod["spec"]["nodeName"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
+            (
+                text(&pod["metadata"]["name"]),
+                text(&pod["spec"]["nodeName"]),
+            )
         })
         .collect()
+}
+
+fn nodes_of_pods(lab: &Lab) -> Vec<String> {
+    pods(lab).into_values().collect()
+}
+
+/// What `kubectl` answers about the replica, as JSON.
+fn kubectl(lab: &Lab, words: &[&str]) -> Value {
+    let start = ["kubectl", "--replica", "--lab", "LAB"];
+    let words = [&start, words, &["-o", "json"]].concat();
+    serde_json::from_str(&lab.run(&words).expect(0).stdout).expect("JSON of kubectl")
 }
 
 fn capacity(lab: &Lab, node: &str) -> (String, String) {

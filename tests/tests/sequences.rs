@@ -9,6 +9,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
+use e2e::counted::{Watched, count};
 use e2e::counter::Counter;
 use e2e::dice::Dice;
 use e2e::{Lab, Ran, must, wait_until};
@@ -35,8 +36,11 @@ nodes:
   cp-two: { cluster: main, role: control-plane, on: two, container: { cpu: 2, memory: 2Gi }, address: 10.78.0.12 }
   cp-three: { cluster: main, role: control-plane, on: three, container: { cpu: 2, memory: 2Gi }, address: 10.78.0.13 }
   worker: { cluster: main, role: worker, on: four, container: { cpu: 2, memory: 2Gi }, address: 10.78.0.21 }
+storage:
+  ceph: { external: { monitors: [one], classes: { block: { default: true } } } }
 apps:
   podinfo: { catalog: podinfo, settings: { replicas: 2 }, expose: { forward: { service: podinfo, port: 9898 } } }
+  counter: { catalog: counter, volumes: { data: { size: 1Gi } }, expose: { forward: { service: counter, port: 8080 } } }
 ";
 
 /// Hosts with the nodes that are on them.
@@ -71,14 +75,15 @@ fn whatever_happens_the_lab_comes_right_and_nothing_acknowledged_is_lost() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed: u64 =
         number("STEADING_SEED").unwrap_or_else(|| now.map_or(1, |now| now.as_secs() % 1_000_000));
-    let count = number("STEADING_SEQUENCES").unwrap_or(FEW);
-    println!("STEADING_SEED={seed} STEADING_SEQUENCES={count}");
+    let sequences = number("STEADING_SEQUENCES").unwrap_or(FEW);
+    println!("STEADING_SEED={seed} STEADING_SEQUENCES={sequences}");
 
     let lab = Lab::replica(LAB);
     let _ = lab.up();
     lab.assert_well();
     let counter = Counter::start(&lab);
-    for n in 0..count {
+    let application = Watched::start(lab.port("counter"));
+    for n in 0..sequences {
         // Each has a seed of its own, so that one that failed can be repeated without the others.
         let own = seed.wrapping_add(n);
         println!("sequence {}, seed {own}", n + 1);
@@ -89,6 +94,8 @@ fn whatever_happens_the_lab_comes_right_and_nothing_acknowledged_is_lost() {
     let broken = counter.broken();
     assert!(broken.is_empty(), "{broken:#?}");
     drop(counter);
+    let answers = application.end();
+    println!("the application answered {answers} times, and never with less than before");
     lab.down_to_nothing();
 }
 
@@ -324,9 +331,15 @@ impl<'a> World<'a> {
         });
         let broken = counter.broken();
         assert!(broken.is_empty(), "{broken:#?}");
+        let mut application = None;
+        wait_until("the application answers", SETTLE, || {
+            application = count(self.lab.port("counter"));
+            application.is_some()
+        });
         println!(
-            "  right after {} s and {runs} runs, the counter at {}, it stood still for {} ms",
+            "  right after {} s and {runs} runs, the application at {}, the counter at {}, it stood still for {} ms",
             began.elapsed().as_secs(),
+            application.map_or(0, |now| now.count),
             counter.acknowledged(),
             counter.silence().as_millis()
         );

@@ -2,16 +2,13 @@
 //! on them never goes back.
 
 use std::process::{Child, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use e2e::counted::{Watched, count};
 use e2e::{Lab, answer, wait_until};
 use serde_json::Value;
 
 const LONG: Duration = Duration::from_secs(120);
-const SHORT: Duration = Duration::from_secs(3);
 
 /// A control plane and two workers, on a host each, with storage that cannot be had here.
 const LAB: &str = "\
@@ -47,7 +44,7 @@ fn volumes_follow_their_pods_and_data_never_goes_back() {
         assert!(told.stderr.contains(told_of), "{told_of}: {}", told.stderr);
     }
     lab.assert_well();
-    let port = port(&lab, "counter");
+    let port = lab.port("counter");
     assert!(answer(port, LONG).is_some());
     let watched = Watched::start(port);
 
@@ -108,65 +105,12 @@ fn volumes_follow_their_pods_and_data_never_goes_back() {
     lab.down_to_nothing();
 }
 
-/// What the counter tells of itself.
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    count: u64,
-    starts: u64,
-}
-
-fn count(port: u16) -> Option<Count> {
-    let told: Value = serde_json::from_str(&answer(port, SHORT)?).ok()?;
-    Some(Count {
-        count: told["count"].as_u64()?,
-        starts: told["starts"].as_u64()?,
-    })
-}
-
-/// Asks the counter all the time: what it told once it never takes back.
-struct Watched {
-    over: Arc<AtomicBool>,
-    asking: JoinHandle<usize>,
-}
-
-impl Watched {
-    fn start(port: u16) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let ended = Arc::clone(&over);
-        let asking = std::thread::spawn(move || {
-            let (mut last, mut seen) = (0, 0);
-            while !ended.load(Ordering::Relaxed) {
-                if let Some(now) = count(port) {
-                    assert!(now.count >= last, "{} after {last}", now.count);
-                    last = now.count;
-                    seen += 1;
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            seen
-        });
-        Self { over, asking }
-    }
-
-    /// How often it answered.
-    fn end(self) -> usize {
-        self.over.store(true, Ordering::Relaxed);
-        self.asking.join().expect("the number never goes back")
-    }
-}
-
 fn watch(lab: &Lab) -> Child {
     lab.command(&["heal", "LAB", "--watch", "--every", "2"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("starting steading")
-}
-
-fn port(lab: &Lab, app: &str) -> u16 {
-    let status = lab.status();
-    let port = status["inventory"][format!("forward/{app}")]["facts"]["port"].as_str();
-    port.and_then(|port| port.parse().ok()).expect("its port")
 }
 
 fn kubectl(lab: &Lab, words: &[&str]) -> String {

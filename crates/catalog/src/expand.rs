@@ -16,7 +16,7 @@ use model::digest::Digest;
 use model::lab::{Certificates, Distribution, Lab, Network, Node, Role};
 use model::name::Name;
 use model::resource::{
-    Address, Connectivity, ForwardTarget, Forwarder, HostLink, HostSpace, Kind, Member, NodeImage,
+    Address, Connectivity, ForwardTarget, Forwarder, HostLink, HostSpace, Kind, Member,
     NodeMachine, NodeNetwork, Resource, Spec,
 };
 
@@ -77,6 +77,14 @@ fn resources(
     }
 }
 
+/// The image of a cluster's nodes.
+struct Image {
+    address: Address,
+    digest: Digest,
+    /// That of the same without the container images that only some labs run.
+    system: Option<Digest>,
+}
+
 struct Expansion<'a> {
     lab: &'a Lab,
     files: &'a BTreeMap<String, Vec<u8>>,
@@ -117,25 +125,24 @@ impl Expansion<'_> {
         let Some(image) = self.image(within) else {
             return;
         };
-        let digest = Digest::of(&image.1);
         let Some((first, _)) = within.first() else {
             return;
         };
         for (name, node) in &within.nodes {
             self.network_of_node(node);
             self.host_of_node(node);
-            self.machine(name, node, within, (&image.0, &digest));
+            self.machine(name, node, within, &image);
             self.member(name, node, within, first);
         }
         if self.with_hosts {
-            self.router(&image);
+            self.router(&image.address, &image.digest);
         }
         self.api_forward(within);
         self.cluster_components(within);
     }
 
     /// The image of the cluster's nodes, with the artifacts that it is made from.
-    fn image(&mut self, within: &Within<'_>) -> Option<(Address, NodeImage)> {
+    fn image(&mut self, within: &Within<'_>) -> Option<Image> {
         let (name, distribution) = (within.name, &within.cluster.distribution);
         let Distribution::Kubeadm(kubeadm) = distribution else {
             return None;
@@ -145,7 +152,8 @@ impl Expansion<'_> {
             .iter()
             .find_map(|(_, node)| self.lab.host_of(node))
             .map_or_else(Default::default, |host| host.arch);
-        let Some(image) = image::node_image(distribution, arch) else {
+        let run = components::images(self.lab);
+        let Some(image) = image::node_image(distribution, arch, &run) else {
             let field = format!("clusters.{name}.distribution.kubeadm.kubernetes");
             let known = image::kubernetes_versions().join(", ");
             self.finding(
@@ -168,8 +176,14 @@ impl Expansion<'_> {
         // Dots are no part of names; the version makes one image a version.
         let label = format!("kubeadm-{}", kubeadm.kubernetes.replace('.', "-"));
         let address = Address::new(Kind::Image, label.parse().ok()?);
-        self.add(address.clone(), Spec::Image(image.clone()), needs);
-        Some((address, image))
+        let system = image::node_image(distribution, arch, &BTreeSet::new());
+        let digest = Digest::of(&image);
+        self.add(address.clone(), Spec::Image(image), needs);
+        Some(Image {
+            address,
+            digest,
+            system: system.map(|system| Digest::of(&system)),
+        })
     }
 
     /// The network that a node's address lies in, and the address.
@@ -223,13 +237,7 @@ impl Expansion<'_> {
         }
     }
 
-    fn machine(
-        &mut self,
-        name: &Name,
-        node: &Node,
-        within: &Within<'_>,
-        (image, digest): (&Address, &Digest),
-    ) {
+    fn machine(&mut self, name: &Name, node: &Node, within: &Within<'_>, image: &Image) {
         let Some(machine) = node.machine() else {
             return;
         };
@@ -247,7 +255,8 @@ impl Expansion<'_> {
             inside_host: self.with_hosts,
             shared_folder: storage::shares_folder(self.lab),
             machine,
-            image: digest.clone(),
+            image: image.digest.clone(),
+            system: image.system.clone(),
             network: network_name.clone(),
             address,
             gateway,
@@ -260,7 +269,7 @@ impl Expansion<'_> {
             true => Address::new(Kind::Host, node.on.clone()),
             false => Address::new(Kind::Network, network_name.clone()),
         };
-        let needs = BTreeSet::from([image.clone(), below]);
+        let needs = BTreeSet::from([image.address.clone(), below]);
         self.add(
             Address::new(Kind::Machine, name.clone()),
             Spec::Machine(spec),

@@ -1,6 +1,7 @@
 //! Node images: which there are, and what is in them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 use model::lab::{Arch, Distribution};
@@ -19,10 +20,12 @@ struct ImageData {
     packages: BTreeSet<String>,
     programs: BTreeMap<String, BTreeSet<String>>,
     images: Vec<BakedData>,
+    further: Vec<BakedData>,
 }
 
 #[derive(Debug, Deserialize)]
 struct BakedData {
+    name: String,
     artifact: String,
 }
 
@@ -42,6 +45,16 @@ fn image_data() -> Option<ImageData> {
     serde_saphyr::from_str(text).ok()
 }
 
+/// Whether only those nodes have a container image whose labs run it.
+pub(crate) fn is_further(name: &str) -> bool {
+    static ALL: OnceLock<BTreeSet<String>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let further = image_data().map_or_else(Vec::new, |data| data.further);
+        further.into_iter().map(|image| image.name).collect()
+    });
+    all.contains(name)
+}
+
 fn artifact_version(name: &str) -> Option<String> {
     let text = ARTIFACTS
         .get_file(format!("{name}.yaml"))?
@@ -50,8 +63,13 @@ fn artifact_version(name: &str) -> Option<String> {
     Some(data.version)
 }
 
-/// The image of a distribution's nodes; `None` for a version that there is none for.
-pub(crate) fn node_image(distribution: &Distribution, arch: Arch) -> Option<NodeImage> {
+/// The image of a distribution's nodes, with those further container images in it that `run`;
+/// `None` for a version that there is none for.
+pub(crate) fn node_image(
+    distribution: &Distribution,
+    arch: Arch,
+    run: &BTreeSet<&str>,
+) -> Option<NodeImage> {
     let Distribution::Kubeadm(kubeadm) = distribution else {
         return None;
     };
@@ -63,10 +81,13 @@ pub(crate) fn node_image(distribution: &Distribution, arch: Arch) -> Option<Node
         };
         words.iter().fold(name.clone(), full)
     };
+    let further = data.further.iter();
+    let further = further.filter(|image| run.contains(image.name.as_str()));
+    let images = data.images.iter().chain(further);
     let names: BTreeSet<String> = data
         .programs
         .keys()
-        .chain(data.images.iter().map(|image| &image.artifact))
+        .chain(images.map(|image| &image.artifact))
         .map(put)
         .collect();
     let artifacts = names
@@ -100,12 +121,20 @@ mod tests {
             let distribution = Distribution::Kubeadm(Kubeadm {
                 kubernetes: version,
             });
-            let image = node_image(&distribution, Arch::Amd64).unwrap();
+            let image = node_image(&distribution, Arch::Amd64, &BTreeSet::new()).unwrap();
             assert!(image.packages.contains("containerd"));
+            let has = |image: &NodeImage, name| {
+                let mut artifacts = image.artifacts.iter();
+                artifacts.any(|artifact| artifact.name.as_str() == name)
+            };
+            assert!(has(&image, "flannel") && !has(&image, "counter"));
+            let run = BTreeSet::from(["steading.dev/counter:1.0.0"]);
+            let image = node_image(&distribution, Arch::Amd64, &run).unwrap();
+            assert!(has(&image, "counter") && !has(&image, "csi-attacher"));
         }
         let other = Distribution::Kubeadm(Kubeadm {
             kubernetes: "1.2.3".to_owned(),
         });
-        assert_eq!(node_image(&other, Arch::Amd64), None);
+        assert_eq!(node_image(&other, Arch::Amd64, &BTreeSet::new()), None);
     }
 }

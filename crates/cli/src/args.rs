@@ -485,7 +485,8 @@ pub(crate) struct OffArgs {
     pub(crate) what: String,
     #[command(flatten)]
     pub(crate) of: OfReplica,
-    /// Shut the host down: end its pods before the power goes
+    /// Shut the host down: its pods are asked to leave, as disruption budgets let them, for two
+    /// minutes at most, and what stays is ended before the power goes
     #[arg(long)]
     pub(crate) graceful: bool,
 }

@@ -55,20 +55,16 @@ fn counts(proof: &Proof) -> String {
 const fn class(kept: Kept) -> &'static str {
     match kept {
         Kept::Holds => "good",
-        Kept::SaysNothing | Kept::Unknown => "warn",
+        Kept::SaysNothing => "warn",
+        // As in the drawing.
+        Kept::Unknown => "unknown",
         Kept::Breaks => "bad",
     }
 }
 
 fn badge(kept: Kept, certain: Option<bool>) -> String {
-    let word = match (kept, certain) {
-        (Kept::Holds, _) => "holds",
-        (Kept::SaysNothing, _) => "says nothing",
-        (Kept::Unknown, _) => "unknown",
-        (Kept::Breaks, Some(false)) => "may break",
-        (Kept::Breaks, _) => "breaks",
-    };
-    format!("<span class=\"badge {}\">{word}</span>", class(kept))
+    let (class, word) = (class(kept), kept.word(certain));
+    format!("<span class=\"badge {class}\">{word}</span>")
 }
 
 fn one(drawn: &Drawn<'_>, number: usize, promise: &Proven, pictures: &mut usize) -> String {

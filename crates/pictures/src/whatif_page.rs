@@ -96,7 +96,9 @@ fn lead(report: &Report) -> String {
 const fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Stays => "good",
-        Verdict::Moves | Verdict::Waits | Verdict::Unknown => "warn",
+        Verdict::Moves | Verdict::Waits => "warn",
+        // As in the drawing.
+        Verdict::Unknown => "unknown",
         Verdict::Down | Verdict::Lost => "bad",
     }
 }
@@ -146,7 +148,7 @@ fn rule(rule: whatif::rules::RuleNo) -> String {
 }
 
 fn becomes(things: &[Line], step: Option<&Step>) -> String {
-    let mut text = "<h2>What becomes of everything</h2>\n<table>\n\
+    let mut text = "<h2>What becomes of everything</h2>\n<table class=\"fates\">\n\
                     <thead><tr><th scope=\"col\">thing</th><th scope=\"col\">in the end</th>\
                     <th scope=\"col\">at that time</th><th scope=\"col\">why</th>\
                     <th scope=\"col\">rule</th></tr></thead>\n<tbody>\n"
@@ -161,7 +163,7 @@ fn becomes(things: &[Line], step: Option<&Step>) -> String {
         let now = now.map_or("", |state| state.meaning());
         text.push_str(&format!(
             "<tr><th scope=\"row\">{}</th><td class=\"word\"><span class=\"badge {}\">{}</span>\
-             </td><td data-thing=\"{at}\">{now}</td><td>{}</td>\
+             </td><td data-thing=\"{at}\">{now}</td><td class=\"why\">{}</td>\
              <td class=\"rule\">{}</td></tr>\n",
             xml(&line.thing),
             class(line.verdict),

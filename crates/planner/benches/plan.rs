@@ -35,6 +35,7 @@ fn lab(nodes: usize) -> Vec<Resource> {
                 memory: Bytes::mebi(4096),
             }),
             image: Digest::of("image"),
+            system: None,
             network: name("lan"),
             address: "10.0.0.1/16".parse().expect("an address"),
             gateway: "10.0.0.1".parse().expect("an address"),

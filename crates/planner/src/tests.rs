@@ -49,6 +49,7 @@ pub(crate) fn machine(cpu: u32) -> NodeMachine {
             memory: Bytes::mebi(2048),
         }),
         image: Digest::of(&image()),
+        system: None,
         network: name("lan"),
         address: "10.0.0.11/24".parse().unwrap(),
         gateway: "10.0.0.1".parse().unwrap(),
@@ -272,6 +273,33 @@ fn a_changed_image_replaces_workers_and_leaves_the_control_plane() {
     let mut inventory = standing(&before);
     inventory.things.remove(&address("image/node"));
     insta::assert_snapshot!(told(&planned(&after, &inventory)));
+}
+
+#[test]
+fn machines_are_given_container_images_while_they_run() {
+    let (system, other) = (Digest::of("system"), Digest::of("another system"));
+    let with = |resources: &mut Vec<Resource>, image: &str, system: &Digest| {
+        for at in ["machine/cp", "machine/w1"] {
+            change(resources, at, |spec| {
+                let Spec::Machine(machine) = spec else {
+                    panic!()
+                };
+                machine.image = Digest::of(image);
+                machine.system = Some(system.clone());
+            });
+        }
+    };
+    let (mut before, mut after, mut another) = (lab(1), lab(1), lab(1));
+    with(&mut before, "few", &system);
+    with(&mut after, "more", &system);
+    with(&mut another, "more", &other);
+    let impact = |resources: &[Resource]| {
+        let plan = planned(resources, &standing(&before));
+        let step = |at| plan.steps.iter().find(move |step| step.address == at);
+        ["machine/cp", "machine/w1"].map(|at| step(address(at)).map(|step| step.impact))
+    };
+    assert_eq!(impact(&after), [Some(Impact::InPlace); 2]);
+    assert_eq!(impact(&another), [None, Some(Impact::Recreate)]);
 }
 
 #[test]

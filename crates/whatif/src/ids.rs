@@ -46,6 +46,8 @@ ids! {
     StorageId
     /// A pool of a storage, or the whole of one that has none.
     PoolId
+    /// A volume that claims may be bound to.
+    OfferId
     /// Something that runs in pods.
     WorkloadId
     /// Something that can fail by itself.

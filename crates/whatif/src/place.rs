@@ -5,3 +5,4 @@ mod others;
 mod preempt;
 pub mod room;
 pub mod schedule;
+mod volumes;

@@ -17,6 +17,7 @@ pub mod leader;
 pub mod paths;
 pub mod scheduler;
 pub mod shutdown;
+pub mod updates;
 pub mod vip;
 
 use serde::{Serialize, Serializer};
@@ -73,10 +74,12 @@ pub enum RuleNo {
     Paths,
     /// Return.
     Comeback,
+    /// Updates.
+    Updates,
 }
 
 /// All rules, in the order of [`RuleNo`].
-pub const RULES: [Rule; 17] = [
+pub const RULES: [Rule; 18] = [
     shutdown::RULE,
     detection::RULE,
     leader::RULE,
@@ -94,6 +97,7 @@ pub const RULES: [Rule; 17] = [
     dns::RULE,
     paths::RULE,
     comeback::RULE,
+    updates::RULE,
 ];
 
 impl RuleNo {
@@ -124,6 +128,6 @@ mod tests {
                 rule.code
             );
         }
-        assert_eq!(RuleNo::Comeback.rule().code, "W016");
+        assert_eq!(RuleNo::Updates.rule().code, "W017");
     }
 }

@@ -3,6 +3,7 @@
 
 mod around;
 mod balancers;
+mod claims;
 mod clusters;
 mod elements;
 mod live;
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use model::lab::{Availability, Lab};
 use serde_json::Value;
 
+pub use claims::{Offer, Unbound};
 pub use live::{Live, Now};
 pub use names::NotFound;
 pub use running::{
@@ -30,8 +32,8 @@ pub use running::{
 
 use crate::bits::Bits;
 use crate::ids::{
-    BackupId, ClusterId, DiskId, ElementId, HostId, LinkId, NodeId, PoolId, SiteId, StorageId,
-    Table, TopologyId, WorkloadId,
+    BackupId, ClusterId, DiskId, ElementId, HostId, LinkId, NodeId, OfferId, PoolId, SiteId,
+    StorageId, Table, TopologyId, WorkloadId,
 };
 use crate::span::{Ms, Span};
 
@@ -70,6 +72,8 @@ pub struct World {
     pub backups: Table<BackupId, Backup>,
     /// What runs in pods.
     pub workloads: Table<WorkloadId, Workload>,
+    /// Volumes that claims may be bound to.
+    pub offers: Table<OfferId, Offer>,
     /// Labels of nodes that pods tell places apart by.
     pub topologies: Table<TopologyId, Topology>,
     /// What can fail by itself, in the order of the kinds of [`Element`].

@@ -243,7 +243,8 @@ fn every_case_comes_out_as_its_source_says() {
     let mut wrong = Vec::new();
     let mut names = BTreeSet::new();
     let mut cases = 0;
-    for rule in RULES {
+    // Updates are asked with plans: updates.rs has their cases.
+    for rule in RULES.iter().filter(|rule| rule.code != "W017") {
         let file = here.join(format!("cases/{}.yaml", rule.code));
         let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{}", file.display()));
         let all: Vec<Case> =

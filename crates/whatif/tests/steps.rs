@@ -132,6 +132,7 @@ fn looked_at(lab: &Lab, ill: &[&str], forced: &[&str], steps: Vec<Step>) -> Revi
     let forced = forced.iter().map(|one| address(one)).collect();
     let around = Around {
         lab,
+        manifests: &BTreeMap::new(),
         model: &model,
         inventory: &inventory,
         forced: &forced,
@@ -161,6 +162,7 @@ fn a_step_tells_what_it_means_for_what_runs() {
     let model = random::model(&lab);
     let around = Around {
         lab: &lab,
+        manifests: &BTreeMap::new(),
         model: &model,
         inventory: &inventory(&lab, &[]),
         forced: &BTreeSet::new(),
@@ -352,7 +354,13 @@ proptest! {
         let model = random::model(&lab);
         let inventory = inventory(&lab, &ill);
         let none = BTreeSet::new();
-        let around = Around { lab: &lab, model: &model, inventory: &inventory, forced: &none };
+        let around = Around {
+            lab: &lab,
+            manifests: &BTreeMap::new(),
+            model: &model,
+            inventory: &inventory,
+            forced: &none,
+        };
         let base = base(&model, &inventory);
         for (done, begun) in moments(&runs) {
             let away = away(&model, &runs, &done, &begun);

@@ -53,6 +53,8 @@ pub struct Made {
     pub manifests: BTreeMap<String, Vec<Value>>,
     /// Which app has the next pod.
     pub order: Vec<String>,
+    /// Classes whose volumes wait for the first pod, and volumes of theirs.
+    pub offered: Vec<Value>,
 }
 
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -78,12 +80,14 @@ impl Made {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let (mut apps, mut manifests) = (Map::new(), BTreeMap::new());
         let mut order = Vec::new();
+        let offered = offered(&mut dice, seed, &names);
         for at in 0..2 + dice.below(5) {
             let name = format!("app{at}");
-            let (app, object) = app(&mut dice, at, &names);
+            let (app, object) = app(&mut dice, at, &names, seed);
             apps.insert(name.clone(), app);
             let mut objects = classes();
-            objects.push(object);
+            objects.extend(offered.iter().cloned());
+            objects.extend(object);
             manifests.insert(name.clone(), objects);
             order.extend((0..1 + dice.below(4)).map(|_| name.clone()));
         }
@@ -104,6 +108,7 @@ impl Made {
             lab,
             manifests,
             order,
+            offered,
         }
     }
 }
@@ -147,8 +152,91 @@ fn node(dice: &mut Dice, role: &str, host: &str) -> Value {
         "vm": { "cpu": cpu, "memory": format!("{}Mi", 1024 * (1 + dice.below(4)) + 100) } })
 }
 
-/// An app, and its object.
-fn app(dice: &mut Dice, at: usize, nodes: &[&str]) -> (Value, Value) {
+/// The class whose volumes are there already, and the one whose volumes are made.
+fn later(seed: u64) -> [String; 2] {
+    [format!("there-{seed}"), format!("made-{seed}")]
+}
+
+/// What makes volumes: the test itself.
+pub const MAKER: &str = "made.test";
+
+/// Classes whose volumes wait for the first pod, and volumes of theirs, no two of one size.
+fn offered(dice: &mut Dice, seed: u64, nodes: &[&str]) -> Vec<Value> {
+    let [there, made] = later(seed);
+    let class = |name: &str, by: &str| {
+        json!({ "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": { "name": name },
+            "provisioner": by, "volumeBindingMode": "WaitForFirstConsumer" })
+    };
+    let mut maker = class(&made, MAKER);
+    if dice.chance(70) {
+        let mut terms: Vec<Value> = (0..1 + dice.below(2))
+            .map(|_| topology(dice, nodes))
+            .collect();
+        terms.dedup();
+        maker["allowedTopologies"] = json!(terms);
+    }
+    let mut all = vec![class(&there, "kubernetes.io/no-provisioner"), maker];
+    for at in 0..3 + dice.below(8) {
+        let class = if dice.chance(85) { &there } else { &made };
+        let size = format!("{}Mi", 1024 * (1 + dice.below(7)) + at + 1);
+        let modes = dice.of(&[
+            json!(["ReadWriteOnce"]),
+            json!(["ReadWriteOnce", "ReadWriteMany"]),
+        ]);
+        let mut spec = json!({ "capacity": { "storage": size }, "accessModes": modes,
+            "storageClassName": class, "hostPath": { "path": "/data" },
+            "persistentVolumeReclaimPolicy": "Retain" });
+        if dice.chance(85) {
+            let terms: Vec<Value> = (0..1 + dice.below(2))
+                .map(|_| reached(dice, nodes))
+                .collect();
+            spec["nodeAffinity"] = json!({ "required": { "nodeSelectorTerms": terms } });
+        }
+        let labels = json!({ "speed": dice.of(&DISKS) });
+        all.push(json!({ "apiVersion": "v1", "kind": "PersistentVolume",
+            "metadata": { "name": format!("v{seed}-{at}"), "labels": labels }, "spec": spec }));
+    }
+    all
+}
+
+/// A term of where volumes may be made.
+fn topology(dice: &mut Dice, nodes: &[&str]) -> Value {
+    let mut all = vec![match dice.below(3) {
+        0 => json!({ "key": HOSTNAME, "values": dice.some(nodes) }),
+        1 => json!({ "key": ZONE, "values": dice.some(&["a", "b", "c"]) }),
+        _ => json!({ "key": "disk", "values": dice.some(&DISKS) }),
+    }];
+    // A label may be named once.
+    if dice.chance(25) && all[0]["key"] != ZONE {
+        all.push(json!({ "key": ZONE, "values": dice.some(&["a", "b", "c"]) }));
+    }
+    json!({ "matchLabelExpressions": all })
+}
+
+/// A term of where a volume is reached from.
+fn reached(dice: &mut Dice, nodes: &[&str]) -> Value {
+    let one = match dice.below(5) {
+        0 | 1 => json!({ "key": HOSTNAME, "operator": "In", "values": dice.some(nodes) }),
+        2 => json!({ "key": ZONE, "operator": "In", "values": dice.some(&["a", "b", "c"]) }),
+        3 => json!({ "key": ZONE, "operator": "NotIn", "values": [dice.of(&["a", "b"])] }),
+        _ => json!({ "key": "disk", "operator": "Exists" }),
+    };
+    json!({ "matchExpressions": [one] })
+}
+
+/// What a claim asks for; no two of one app ask for the same.
+fn claim(dice: &mut Dice, at: usize, seed: u64) -> Value {
+    let mut spec = json!({ "storageClassName": dice.of(&later(seed)),
+        "accessModes": [dice.of(&["ReadWriteOnce", "ReadWriteOnce", "ReadWriteMany"])],
+        "resources": { "requests": { "storage": format!("{}Mi", 1024 * (1 + dice.below(4)) + 500 * at) } } });
+    if dice.chance(25) {
+        spec["selector"] = json!({ "matchLabels": { "speed": dice.of(&DISKS) } });
+    }
+    spec
+}
+
+/// An app, and its objects: the last one is its workload.
+fn app(dice: &mut Dice, at: usize, nodes: &[&str], seed: u64) -> (Value, Vec<Value>) {
     let mut app =
         json!({ "manifests": format!("apps/app{at}"), "namespace": dice.of(&NAMESPACES) });
     let mut pod = json!({ "terminationGracePeriodSeconds": 0,
@@ -197,10 +285,39 @@ fn app(dice: &mut Dice, at: usize, nodes: &[&str]) -> (Value, Value) {
         };
         app["volumes"] = json!({ "data": volume });
     }
+    let (mut shared, mut templates) = (Vec::new(), Vec::new());
+    if app.get("volumes").is_none() && dice.chance(35) {
+        for number in 0..1 + dice.below(2) {
+            let spec = claim(dice, number, seed);
+            let name = format!("claim{number}");
+            if dice.chance(30) {
+                let name = format!("app{at}-{name}");
+                let volume =
+                    json!({ "name": name, "persistentVolumeClaim": { "claimName": name } });
+                match pod["volumes"].as_array_mut() {
+                    Some(volumes) => volumes.push(volume),
+                    None => pod["volumes"] = json!([volume]),
+                }
+                shared.push(json!({ "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+                    "metadata": { "name": name }, "spec": spec }));
+            } else {
+                templates.push(json!({ "metadata": { "name": name }, "spec": spec }));
+            }
+        }
+    }
+    let kind = if templates.is_empty() {
+        "Deployment"
+    } else {
+        "StatefulSet"
+    };
     let labels = json!({ "app": format!("app{at}"), "tier": dice.of(&["front", "back"]) });
-    let object = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": format!("app{at}") },
+    let mut object = json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": format!("app{at}") },
         "spec": { "replicas": 3, "template": { "metadata": { "labels": labels }, "spec": pod } } });
-    (app, object)
+    if !templates.is_empty() {
+        object["spec"]["volumeClaimTemplates"] = json!(templates);
+    }
+    shared.push(object);
+    (app, shared)
 }
 
 /// Two constraints may not be about the same label and answer.

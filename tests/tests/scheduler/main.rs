@@ -5,17 +5,19 @@
 //! begins with another one.
 
 mod made;
+mod volumes;
 
 use std::time::{Duration, Instant};
 
 use e2e::plane::{Api, Nodes, Plane};
 use made::{Made, NAMESPACES, classes};
 use serde_json::{Value, json};
+use volumes::Volumes;
 use whatif::bits::Bits;
 use whatif::ids::{NodeId, WorkloadId};
 use whatif::place::schedule::Scheduler;
 use whatif::semantics::Model;
-use whatif::world::{Attach, Input, World};
+use whatif::world::{Input, World};
 
 /// How long the scheduler may take for something that it can do.
 const DECIDES: Duration = Duration::from_secs(15);
@@ -75,6 +77,7 @@ fn the_real_schedulers_choice_is_always_a_possible_one() {
     // A model that holds everything possible would agree with anything.
     let all = tally.only + tally.several + tally.nowhere + tally.driven;
     assert!(clusters < 50 || tally.nowhere * 20 > all && tally.only * 20 > all && tally.driven > 0);
+    assert!(clusters < 50 || tally.waited * 20 > all && tally.waited_in_vain > 0);
 }
 
 /// What came to pass.
@@ -90,6 +93,10 @@ struct Tally {
     driven: usize,
     /// The same, but it has to wait for its own turn.
     later: usize,
+    /// It had claims that waited for it.
+    waited: usize,
+    /// It had, and there was no place for it.
+    waited_in_vain: usize,
 }
 
 /// A cluster, played with the real scheduler and with the model.
@@ -99,6 +106,7 @@ struct Played<'a> {
     scheduler: Scheduler<'a>,
     /// Pods that are there: namespace, name, workload, node.
     there: Vec<(String, String, WorkloadId, NodeId)>,
+    seed: u64,
 }
 
 fn one(api: &Api, seed: u64, tally: &mut Tally) -> Result<(), String> {
@@ -114,12 +122,14 @@ fn one(api: &Api, seed: u64, tally: &mut Tally) -> Result<(), String> {
             return Err(format!("{}: {:?}", workload.name, workload.unknown));
         }
     }
+    volumes::offer(api, &made.offered);
     write_nodes(api, &lab, &model.world, seed);
     let mut played = Played {
         api,
         model: &model,
         scheduler: Scheduler::new(&model),
         there: Vec::new(),
+        seed,
     };
     let mut result = Ok(());
     for (at, app) in made.order.iter().enumerate() {
@@ -127,7 +137,7 @@ fn one(api: &Api, seed: u64, tally: &mut Tally) -> Result<(), String> {
         let namespace = made.lab["apps"][app]["namespace"]
             .as_str()
             .unwrap_or_default();
-        result = played.pod(app, namespace, at, objects.last().unwrap(), tally);
+        result = played.pod(app, namespace, at, objects, tally);
         if result.is_err() {
             break;
         }
@@ -137,6 +147,7 @@ fn one(api: &Api, seed: u64, tally: &mut Tally) -> Result<(), String> {
         api.delete(&format!("{path}/persistentvolumeclaims"));
     }
     api.delete("/api/v1/persistentvolumes");
+    api.delete("/apis/storage.k8s.io/v1/storageclasses");
     api.delete("/api/v1/nodes");
     result
 }
@@ -166,7 +177,7 @@ fn write_nodes(api: &Api, lab: &model::lab::Lab, world: &World, seed: u64) {
     api.create("/api/v1/namespaces/default/pods", &pod);
     let path = format!("/api/v1/namespaces/default/pods/{mark}");
     assert!(
-        matches!(decided(api, &path, true), Chose::Node(_)),
+        matches!(decided(api, &path, true, None), Chose::Node(_)),
         "the mark is placed"
     );
     api.delete(&path);
@@ -175,9 +186,12 @@ fn write_nodes(api: &Api, lab: &model::lab::Lab, world: &World, seed: u64) {
 
 /// What becomes of a pod. Where it can be placed, a first refusal may come of an object that the
 /// scheduler has not seen yet.
-fn decided(api: &Api, path: &str, possible: bool) -> Chose {
+fn decided(api: &Api, path: &str, possible: bool, volumes: Option<&Volumes<'_>>) -> Chose {
     let start = Instant::now();
     loop {
+        if let Some(volumes) = volumes {
+            volumes.look_after();
+        }
         let pod = api.get(path).unwrap_or_default();
         if let Some(node) = pod["spec"]["nodeName"].as_str() {
             return Chose::Node(node.to_owned());
@@ -209,16 +223,19 @@ impl Played<'_> {
         app: &str,
         namespace: &str,
         at: usize,
-        object: &Value,
+        objects: &[Value],
         tally: &mut Tally,
     ) -> Result<(), String> {
         let world = &self.model.world;
         let mut workloads = world.workloads.iter();
         let (id, _) = workloads.find(|(_, one)| one.name == app).unwrap();
         let name = format!("{app}-{at}");
+        let object = objects.last().unwrap();
         let mut pod = object["spec"]["template"].clone();
         pod["metadata"]["name"] = json!(name);
-        self.write_volumes(id, namespace, &name, &mut pod);
+        let (api, model) = (self.api, self.model);
+        let about = (id, namespace, name.as_str());
+        let volumes = Volumes::new((api, model), about, objects, &mut pod, self.seed);
         let list = format!("/api/v1/namespaces/{namespace}/pods");
         let path = format!("{list}/{name}");
         let fitting = self.scheduler.fitting(id).clone();
@@ -233,7 +250,7 @@ impl Played<'_> {
             &fitting
         };
         self.api.create(&list, &pod);
-        let chose = decided(self.api, &path, !possible.is_empty());
+        let chose = decided(self.api, &path, !possible.is_empty(), Some(&volumes));
         let names: Vec<&str> = possible
             .iter()
             .map(|node| world.nodes[node].name.as_str())
@@ -246,6 +263,7 @@ impl Played<'_> {
         match chose {
             Chose::Nothing(_) if possible.is_empty() => {
                 tally.nowhere += 1;
+                tally.waited_in_vain += usize::from(volumes.waits());
                 self.api.delete(&path);
                 Ok(())
             }
@@ -262,7 +280,8 @@ impl Played<'_> {
                 if fitting.is_empty() {
                     self.driven_out(id, node)?;
                 }
-                self.scheduler.put(id, node);
+                volumes.compare(&mut self.scheduler, node)?;
+                tally.waited += usize::from(volumes.waits());
                 self.there.push((namespace.to_owned(), name, id, node));
                 Ok(())
             }
@@ -311,44 +330,5 @@ impl Played<'_> {
             return Err(format!("nobody gave way to {}", world.workloads[by].name));
         }
         Ok(())
-    }
-
-    /// Volumes that lie on nodes, bound as the controllers would bind them.
-    fn write_volumes(&self, id: WorkloadId, namespace: &str, pod_name: &str, pod: &mut Value) {
-        let world = &self.model.world;
-        let pinned = world.workloads[id].volumes.iter();
-        for volume in pinned.filter(|volume| volume.attach == Attach::Pinned) {
-            let name = format!("{pod_name}-{}", volume.name);
-            let nodes: Vec<&str> = match &world.storages[world.pools[volume.pool].storage].kind {
-                whatif::world::StorageKind::Zfs { host, .. } => world
-                    .nodes_on(*host)
-                    .map(|node| world.nodes[node].name.as_str())
-                    .collect(),
-                _ => volume
-                    .on
-                    .iter()
-                    .map(|node| world.nodes[*node].name.as_str())
-                    .collect(),
-            };
-            let size = json!({ "storage": "1Gi" });
-            let on = json!([{ "matchExpressions": [{ "key": "kubernetes.io/hostname", "operator": "In", "values": nodes }] }]);
-            let spec = json!({ "capacity": size, "accessModes": ["ReadWriteOnce"], "local": { "path": "/data" },
-                "claimRef": { "namespace": namespace, "name": name }, "storageClassName": "bound",
-                "nodeAffinity": { "required": { "nodeSelectorTerms": on } } });
-            self.api.create(
-                "/api/v1/persistentvolumes",
-                &json!({ "metadata": { "name": name }, "spec": spec }),
-            );
-            let bound = json!({ "pv.kubernetes.io/bind-completed": "yes" });
-            let claim = json!({ "metadata": { "name": name, "annotations": bound }, "spec": {
-                "accessModes": ["ReadWriteOnce"], "resources": { "requests": size }, "volumeName": name, "storageClassName": "bound" } });
-            let claims = format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims");
-            self.api.create(&claims, &claim);
-            let phase = json!({ "status": { "phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": size } });
-            self.api
-                .must("PATCH", &format!("{claims}/{name}/status"), &phase);
-            pod["spec"]["volumes"] =
-                json!([{ "name": "data", "persistentVolumeClaim": { "claimName": name } }]);
-        }
     }
 }

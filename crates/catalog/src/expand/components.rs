@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::diagnostic::FieldPath;
-use model::lab::{Cni, Lab, Settings, Storage};
+use model::lab::{AppSource, Cni, Lab, Settings, Storage};
 use model::name::Name;
 use model::resource::{Address, Kind, Objects, SHARED_FOLDER, Spec};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Expansion;
 use super::within::{Within, declared};
 use crate::component::{Component, ComponentKind, components};
-use crate::{derive, manifests, settings, storage};
+use crate::{derive, image, manifests, settings, storage};
 
 /// Components that every cluster has.
 const ALWAYS: [&str; 2] = ["coredns", "netcheck"];
@@ -155,6 +155,25 @@ impl Expansion<'_> {
     }
 }
 
+/// The container images of all that runs in the lab's clusters, as the catalog names them.
+pub(super) fn images(lab: &Lab) -> BTreeSet<&'static str> {
+    let own = lab.components.iter().filter(|(_, one)| one.enabled);
+    let apps = lab.apps.values().filter(|app| app.enabled);
+    let mut entries: BTreeSet<&str> = own.map(|(name, one)| one.entry(name).as_str()).collect();
+    entries.extend(apps.filter_map(|app| match app.source() {
+        Some(AppSource::Catalog(entry)) => Some(entry.as_str()),
+        _ => None,
+    }));
+    for entry in ALWAYS.into_iter().chain(storage_components(lab)) {
+        entries.insert(entry);
+    }
+    entries
+        .into_iter()
+        .filter_map(|entry| components().get(entry))
+        .flat_map(|entry| entry.images.iter().map(String::as_str))
+        .collect()
+}
+
 /// The components that bring the lab's storage.
 pub(super) fn storage_components(lab: &Lab) -> impl Iterator<Item = &'static str> {
     let local = |one: &Storage| matches!(one, Storage::Local(_)) && !one.classes().is_empty();
@@ -174,9 +193,14 @@ pub(super) fn objects_needs(within: &Within<'_>, entry: &Component) -> BTreeSet<
         // `cni` stands for the cluster's pod network.
         within.component_address(if need == "cni" { "flannel" } else { need })
     });
+    // Its pods may land on any node: all have its container images first.
+    let further = entry.images.iter().any(|name| image::is_further(name));
+    let nodes = within.nodes.iter().filter(|_| further);
+    let machines = nodes.map(|(name, _)| Address::new(Kind::Machine, (*name).clone()));
     first
         .into_iter()
         .chain(within.api.clone())
         .chain(named)
+        .chain(machines)
         .collect()
 }

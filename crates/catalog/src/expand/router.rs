@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use model::digest::Digest;
 use model::lab::{Host, Network, Reservation};
 use model::name::Name;
-use model::resource::{Address, DhcpService, Kind, NodeImage, Router, RouterLink, Spec};
+use model::resource::{Address, DhcpService, Kind, Router, RouterLink, Spec};
 
 use super::Expansion;
 
@@ -25,7 +25,7 @@ pub(crate) fn is_dns_name(text: &str) -> bool {
 
 impl Expansion<'_> {
     /// Adds the router, once the networks are there.
-    pub(super) fn router(&mut self, (image, made_from): &(Address, NodeImage)) {
+    pub(super) fn router(&mut self, image: &Address, made_from: &Digest) {
         let Ok(name) = NAME.parse::<Name>() else {
             return;
         };
@@ -42,7 +42,7 @@ impl Expansion<'_> {
             }
         }
         let spec = Router {
-            image: Digest::of(made_from),
+            image: made_from.clone(),
             names: self.names(&links),
             links,
             uplink: self.lab.replica.as_ref().is_some_and(|one| one.uplink),

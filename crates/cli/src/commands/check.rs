@@ -80,11 +80,21 @@ fn told(file: &str, change: &Change) -> String {
 
 /// Reads and checks a lab; tells all findings, and gives it only if none is fatal.
 pub(crate) fn usable(lab: Which<'_>) -> anyhow::Result<Option<Checked>> {
+    unless_refused(lab, true)
+}
+
+/// The same for what is done many times a day: findings that are not fatal were told by `plan`,
+/// `up` and `check`, and are not told again.
+pub(crate) fn usable_quietly(lab: Which<'_>) -> anyhow::Result<Option<Checked>> {
+    unless_refused(lab, false)
+}
+
+fn unless_refused(lab: Which<'_>, tells: bool) -> anyhow::Result<Option<Checked>> {
     let checked = match lab.replica {
         true => session::check_replica(lab.path)?,
         false => session::check(lab.path)?,
     };
-    if !checked.findings.is_empty() {
+    if !checked.findings.is_empty() && (tells || checked.refused()) {
         tell(shown(&checked, Style::for_stderr()).trim_end());
     }
     if checked.refused() {

@@ -17,7 +17,7 @@ use crate::output::{answer, tell};
 use crate::session::Session;
 
 fn open(lab: Which<'_>) -> anyhow::Result<Option<Session>> {
-    let Some(checked) = check::usable(lab)? else {
+    let Some(checked) = check::usable_quietly(lab)? else {
         return Ok(None);
     };
     Session::open(checked, None).map(Some)

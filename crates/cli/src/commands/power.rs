@@ -1,6 +1,7 @@
 //! `steading off` and `steading on`: what of a replica is switched off and on again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use driver::{Cancel, StepContext};
 use drivers::container::How;
@@ -17,6 +18,9 @@ use crate::output::{Told, answer_json, tell};
 use crate::session::Session;
 use crate::signals;
 
+/// How long after a cluster did not answer it is asked again.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// What a switch of a host answers to programs.
 #[derive(Debug, Serialize)]
 struct Switched<'a> {
@@ -24,6 +28,20 @@ struct Switched<'a> {
     on: bool,
     /// Its nodes, which went or come with it.
     nodes: Vec<&'a Name>,
+    /// What became of their pods, where they were asked to leave before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<AskedNode>,
+}
+
+/// What asking a node's pods to leave came to.
+#[derive(Debug, Serialize)]
+struct AskedNode {
+    node: Name,
+    /// The pods that left before the power went.
+    left: Vec<String>,
+    /// Why not all of them did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stays: Option<String>,
 }
 
 /// What the beginning or end of a trouble answers to programs.
@@ -52,7 +70,7 @@ impl OfReplica {
     }
 
     fn open(&self) -> anyhow::Result<Option<Session>> {
-        let Some(checked) = check::usable(self.rung().which())? else {
+        let Some(checked) = check::usable_quietly(self.rung().which())? else {
             return Ok(None);
         };
         Ok(Some(Session::open(checked, None)?))
@@ -138,6 +156,50 @@ fn told(format: Format, what: &str, in_force: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Asks the pods of nodes to leave, cluster by cluster, as disruption budgets let them.
+fn asked(
+    session: &Session,
+    nodes: &[&Name],
+    context: &StepContext<'_>,
+) -> Result<Vec<AskedNode>, driver::DriverError> {
+    let mut told = Vec::new();
+    for (cluster, own) in by_cluster(session, nodes) {
+        let asked = session.kubeadm.ask_to_leave(&cluster, &own, context)?;
+        told.extend(asked.into_iter().map(|one| AskedNode {
+            node: one.node,
+            left: one.left.into_iter().collect(),
+            stays: one.stays,
+        }));
+    }
+    Ok(told)
+}
+
+/// Nodes by their clusters.
+fn by_cluster(session: &Session, nodes: &[&Name]) -> BTreeMap<Name, Vec<Name>> {
+    let mut all: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+    for name in nodes {
+        if let Some(node) = session.lab.nodes.get(*name) {
+            let own = all.entry(node.cluster.clone()).or_default();
+            own.push((*name).clone());
+        }
+    }
+    all
+}
+
+impl AskedNode {
+    fn text(&self) -> String {
+        let left = match self.left.as_slice() {
+            [] => "no pod left it".to_owned(),
+            [one] => format!("{one} left it"),
+            several => format!("{} pods left it ({})", several.len(), several.join(", ")),
+        };
+        match &self.stays {
+            None => format!("{}: {left}", self.node),
+            Some(why) => format!("{}: {left}; went on without the others: {why}", self.node),
+        }
+    }
+}
+
 fn host_off(
     session: &Session,
     host: &Name,
@@ -148,21 +210,29 @@ fn host_off(
         true => How::Graceful,
         false => How::Cut,
     };
+    let nodes = nodes_on(session, host);
+    let asked = match how {
+        How::Graceful => within(session, |context| asked(session, &nodes, context))?,
+        How::Cut => Vec::new(),
+    };
     within(session, |context| {
         session
             .container
             .switch_off(host, how, Timestamp::now(), context)
     })?;
-    let nodes = nodes_on(session, host);
     if format == Format::Json {
         answer_json(&Switched {
             host,
             on: false,
             nodes,
+            asked,
         })?;
         return Ok(Exit::Done);
     }
     let lab = arguments.of.lab.display();
+    for one in &asked {
+        tell(&one.text());
+    }
     tell(&format!("{host} is off, and with it {}", list(&nodes)));
     tell(&format!(
         "  steading heal --replica {lab}       moves what may move"
@@ -226,7 +296,16 @@ fn start(session: Session, arguments: &OnArgs, format: Format, what: &str) -> an
         force: Vec::new(),
         yes: true,
     };
-    match up::start(session, &change, format, &cancel) {
+    let welcome = Welcome::of(&session);
+    // Apps wait for their nodes: these take pods again as soon as somebody can be told.
+    let over = Cancel::default();
+    let started = std::thread::scope(|threads| {
+        threads.spawn(|| welcome.give(&over));
+        let started = up::start(session, &change, format, &cancel);
+        over.request();
+        started
+    });
+    match started {
         Err(error) if error.downcast_ref::<StoreError>().is_some_and(held) => {
             tell(&format!(
                 "{what} is on; what holds the lab starts what belongs there: {error}"
@@ -239,4 +318,66 @@ fn start(session: Session, arguments: &OnArgs, format: Format, what: &str) -> an
 
 const fn held(error: &StoreError) -> bool {
     matches!(error, StoreError::Held(_))
+}
+
+/// Nodes that take pods again once their host is back.
+struct Welcome {
+    kubeadm: Arc<drivers::kubeadm::Kubeadm>,
+    scope: driver::Scope,
+    generation: Option<model::plan::Generation>,
+    nodes: BTreeMap<Name, Vec<Name>>,
+}
+
+impl Welcome {
+    /// All nodes on hosts that are on.
+    fn of(session: &Session) -> Self {
+        let off = session.container.switched_off(&session.scope);
+        let nodes = session.lab.nodes.iter();
+        let nodes = nodes.filter(|(_, node)| !off.contains(&node.on));
+        let nodes: Vec<&Name> = nodes.map(|(name, _)| name).collect();
+        Self {
+            kubeadm: Arc::clone(&session.kubeadm),
+            scope: session.scope.clone(),
+            generation: session.store.generation().ok(),
+            nodes: by_cluster(session, &nodes),
+        }
+    }
+
+    /// Lets them, cluster by cluster, as soon as each answers; where one did not until the end, says
+    /// how a person does it.
+    fn give(&self, over: &Cancel) {
+        let cancel = Cancel::default();
+        let context = StepContext {
+            scope: &self.scope,
+            generation: self.generation.unwrap_or_default(),
+            cancel: &cancel,
+            progress: &Told,
+        };
+        let mut open: Vec<_> = self.nodes.iter().collect();
+        loop {
+            let last = over.requested();
+            open.retain(|(cluster, nodes)| match self.kubeadm.welcome(cluster, nodes, &context) {
+                Ok(welcomed) => {
+                    for node in welcomed {
+                        tell(&format!("{node} takes pods again"));
+                    }
+                    false
+                }
+                Err(error) => {
+                    if last {
+                        let why = error.chain().join(": ");
+                        tell(&format!(
+                            "nodes that were shut down may still take no pods ({why}); then: kubectl \
+                             uncordon NODE"
+                        ));
+                    }
+                    true
+                }
+            });
+            if open.is_empty() || last {
+                return;
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
 }

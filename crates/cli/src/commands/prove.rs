@@ -77,12 +77,11 @@ fn head(promise: &Proven, style: Style) -> String {
 }
 
 fn told(stay: &Stay, style: Style) -> String {
-    let verdict = match (stay.kept, stay.certain) {
-        (Kept::Holds, _) => style.good("holds"),
-        (Kept::SaysNothing, _) => style.warn("says nothing"),
-        (Kept::Unknown, _) => style.warn("unknown"),
-        (Kept::Breaks, Some(false)) => style.bad("may break"),
-        (Kept::Breaks, _) => style.bad("breaks"),
+    let word = stay.kept.word(stay.certain);
+    let verdict = match stay.kept {
+        Kept::Holds => style.good(word),
+        Kept::SaysNothing | Kept::Unknown => style.warn(word),
+        Kept::Breaks => style.bad(word),
     };
     let mut text = format!("  {}: {verdict}", stay.what);
     if !stay.counterexample.is_empty() {

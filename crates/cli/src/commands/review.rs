@@ -32,12 +32,9 @@ pub(crate) fn reviewed(
     inventory: &Inventory,
     forced: &BTreeSet<Address>,
 ) -> Reviewed {
-    if session.resources().is_empty() {
-        // All of it goes, and that is what was asked for.
-        return Reviewed {
-            plan,
-            consequences: Default::default(),
-        };
+    // Nothing is done; or all of it goes, and that is what was asked for.
+    if plan.steps.is_empty() || session.resources().is_empty() {
+        return plan.into();
     }
     let manifests = session::objects(&session.checked.root, &session.lab);
     let model = Model::new(World::of(Input {
@@ -46,6 +43,7 @@ pub(crate) fn reviewed(
     }));
     let around = Around {
         lab: &session.lab,
+        manifests: &manifests,
         model: &model,
         inventory,
         forced,

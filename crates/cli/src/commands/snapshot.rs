@@ -27,7 +27,7 @@ struct Shown<'a> {
 }
 
 pub(crate) fn run(lab: &LabOption, what: SnapshotWhat, format: Format) -> anyhow::Result<Exit> {
-    let Some(checked) = check::usable(lab.which())? else {
+    let Some(checked) = check::usable_quietly(lab.which())? else {
         return Ok(Exit::Refused);
     };
     let session = Session::open(checked, None)?;

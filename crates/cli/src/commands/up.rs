@@ -204,10 +204,7 @@ impl<'a> Change<'a> {
         cancel: &Cancel,
     ) -> anyhow::Result<()> {
         let mut apply = |plan: &Plan| {
-            let alone = Reviewed {
-                plan: plan.clone(),
-                consequences: Default::default(),
-            };
+            let alone = plan.clone().into();
             tell(&plan::shown(&self.session, &alone, Style::for_stderr()));
             Self::applied(engine, log, plan)
         };

@@ -140,45 +140,32 @@ impl Watch<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let log = StoredLog::open(&session.store, &lock)?;
+        self.under_lock(&session, &StoredLog::open(&session.store, &lock)?, cancel)
+    }
+
+    /// A round, once nobody else works on the lab.
+    fn under_lock(
+        &mut self,
+        session: &Session,
+        log: &StoredLog<'_>,
+        cancel: &Cancel,
+    ) -> anyhow::Result<()> {
         let off = session.container.switched_off(&session.scope);
         let round = Cancel::default();
         let engine = session.engine(&round);
-        for wanted in restore::begun(&session)? {
-            self.write(
-                Some(&session),
-                &format!("goes on with the restore of {}", wanted.snapshot),
-            );
-            let mut apply = |plan: &Plan| Ok(engine.apply(plan, &log, &mpsc::channel().0)?);
-            restore::put_back(&session, &wanted, (&engine, &log), cancel, &mut apply)?;
+        for wanted in restore::begun(session)? {
+            let text = format!("goes on with the restore of {}", wanted.snapshot);
+            self.write(Some(session), &text);
+            let mut apply = |plan: &Plan| Ok(engine.apply(plan, log, &mpsc::channel().0)?);
+            restore::put_back(session, &wanted, (&engine, log), cancel, &mut apply)?;
         }
-        let inventory = engine.observe(session.resources())?;
-        let generation = log.generation()?;
-        let forced = self.arguments.change.force.iter().cloned().collect();
-        let plan = review::planned(&session, &engine, generation, &inventory, &forced).plan;
-        self.metrics.due(plan.steps.len());
-        match engine.admit(&plan, generation, &inventory) {
-            Err(EngineError::Refused(note)) => {
-                let text = format!("does nothing: {}: {}", note.address, note.text);
-                self.say(Some(&session), &text);
-                return Ok(());
-            }
-            other => other?,
-        }
-        let plan = self.held_back(&session, &plan);
+        let Some(plan) = self.decided(session, &engine, log)? else {
+            return Ok(());
+        };
         if plan.is_empty() {
-            let notes: Vec<String> = plan
-                .notes
-                .iter()
-                .map(|note| format!("{}: {}", note.address, note.text))
-                .collect();
-            let text = match notes.as_slice() {
-                [] => "everything is as declared".to_owned(),
-                notes => notes.join("; "),
-            };
-            self.say(Some(&session), &text);
-            for taken in snapshot::take_due(&session, cancel)? {
-                self.write(Some(&session), &format!("took snapshot {taken}"));
+            self.say(Some(session), &nothing_to_do(&plan));
+            for taken in snapshot::take_due(session, cancel)? {
+                self.write(Some(session), &format!("took snapshot {taken}"));
             }
             return Ok(());
         }
@@ -196,10 +183,35 @@ impl Watch<'_> {
                     std::thread::sleep(GLANCE);
                 }
             });
-            let done = self.carry_out(&session, &engine, &log, &plan);
+            let done = self.carry_out(session, &engine, log, &plan);
             over.store(true, Ordering::Relaxed);
             done
         })
+    }
+
+    /// What is to be done now; `None` where the plan is refused.
+    fn decided(
+        &mut self,
+        session: &Session,
+        engine: &Engine<'_>,
+        log: &StoredLog<'_>,
+    ) -> anyhow::Result<Option<Plan>> {
+        let inventory = engine.observe(session.resources())?;
+        let generation = log.generation()?;
+        let forced = self.arguments.change.force.iter().cloned().collect();
+        let plan = review::planned(session, engine, generation, &inventory, &forced).plan;
+        self.metrics.due(plan.steps.len());
+        match engine.admit(&plan, generation, &inventory) {
+            Err(EngineError::Refused(note)) => {
+                let text = format!("does nothing: {}: {}", note.address, note.text);
+                self.say(Some(session), &text);
+                Ok(None)
+            }
+            other => {
+                other?;
+                Ok(Some(self.held_back(session, &plan)))
+            }
+        }
     }
 
     /// The plan without what is not to be done now.
@@ -280,6 +292,19 @@ impl Watch<'_> {
         if let Some(session) = session {
             let _ = session.store.decided(&line);
         }
+    }
+}
+
+/// Why a plan has no steps, in words.
+fn nothing_to_do(plan: &Plan) -> String {
+    let notes: Vec<String> = plan
+        .notes
+        .iter()
+        .map(|note| format!("{}: {}", note.address, note.text))
+        .collect();
+    match notes.as_slice() {
+        [] => "everything is as declared".to_owned(),
+        notes => notes.join("; "),
     }
 }
 

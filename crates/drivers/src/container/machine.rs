@@ -12,12 +12,14 @@ use model::resource::{Address, Kind, NodeMachine};
 use super::inside::Containers;
 use super::record::{self, Found, Record};
 use super::{cgroup, health, launch, network, power, seed, store, tags, trouble};
-use crate::{HostPaths, image};
+use crate::{HostPaths, durable, image};
 
 /// How long a machine may take until its supervisor runs.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long container images may take to be unpacked.
 const UNPACK_LIMIT: Duration = Duration::from_secs(300);
+/// Names the image whose container images were unpacked last in a machine that runs.
+const UNPACKED: &str = "unpacked";
 /// How long the container runtime may take until it answers.
 const RUNTIME_LIMIT: Duration = Duration::from_secs(60);
 
@@ -111,8 +113,9 @@ fn start(
     })
 }
 
-/// Lays the programs and container images of a newer image into a machine that runs, for the
-/// upgrade of its node. Its file system stays on the image that it was made from.
+/// Lays the programs and container images of a newer image into a machine that runs: for the
+/// upgrade of its node, or for what has come to run in its cluster. Its file system stays on the
+/// image that it was made from.
 fn stage(
     paths: &HostPaths,
     image: &Digest,
@@ -135,10 +138,15 @@ fn stage(
     let place = folder.join(inside.trim_start_matches("/var/lib/"));
     context.doing(format!("bringing the programs of Kubernetes {version}"));
     store::share(&source.join("rootfs/usr/local/bin"), &place).map_err(failed)?;
-    let archive = place.join(image::ARCHIVE);
-    if !archive.exists() {
-        std::fs::hard_link(source.join(image::ARCHIVE), &archive).map_err(failed)?;
+    let unpacked = place.join(UNPACKED);
+    let digest = image.to_string();
+    if std::fs::read_to_string(&unpacked).is_ok_and(|of| of == digest) {
+        return Ok(());
     }
+    let archive = place.join(image::ARCHIVE);
+    // One of another image of the same version.
+    let _ = std::fs::remove_file(&archive);
+    std::fs::hard_link(source.join(image::ARCHIVE), &archive).map_err(failed)?;
     context.doing(format!(
         "unpacking the container images of Kubernetes {version}"
     ));
@@ -147,7 +155,7 @@ fn stage(
     let command = MachineCommand::new(import, UNPACK_LIMIT);
     let output = Containers.run(context.scope, node, &command, &mut |_| {})?;
     if output.ok() {
-        return Ok(());
+        return durable::write(&unpacked, digest.as_bytes(), 0o644).map_err(failed);
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(failed(std::io::Error::other(said)))
@@ -160,6 +168,7 @@ fn changes_in_place(before: &NodeMachine, after: &NodeMachine) -> bool {
     let mut before = before.clone();
     before.hosts.clone_from(&after.hosts);
     before.image.clone_from(&after.image);
+    before.system.clone_from(&after.system);
     before == *after
 }
 

@@ -31,7 +31,9 @@ pub(super) fn archive(
 ) -> Result<(), ImageError> {
     let mut layers: Vec<Layer> = Vec::new();
     let mut images = Vec::new();
-    for baked in &recipe.images {
+    let further = recipe.further.iter();
+    let further = further.filter(|baked| artifacts.contains_key(&baked.artifact));
+    for baked in recipe.images.iter().chain(further) {
         (how.doing)(&format!("packing the container image {}", baked.name));
         let mut positions = Vec::new();
         for layer in layers_of(baked, artifacts, root)? {

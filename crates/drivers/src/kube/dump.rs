@@ -108,12 +108,15 @@ const GROUPS: [(&str, &[&str]); 15] = [
 ];
 
 /// What runs, beside what an import reads: by group, with the kinds of each.
-const RUNNING: [(&str, &[&str]); 2] = [
+const RUNNING: [(&str, &[&str]); 4] = [
     ("", &["pods", "persistentvolumes", "persistentvolumeclaims"]),
     ("policy", &["poddisruptionbudgets"]),
+    ("storage.k8s.io", &["volumeattachments"]),
+    ("networking.k8s.io", &["ingresses"]),
 ];
 
-/// The objects that an import reads, and all that runs: pods, volumes and disruption budgets.
+/// The objects that an import reads, and all that runs: pods, volumes and where they are attached,
+/// disruption budgets, ways in.
 ///
 /// # Errors
 /// As [`dump`].

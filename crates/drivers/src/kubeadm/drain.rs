@@ -1,5 +1,6 @@
 //! Taking a node out of its cluster: its pods move away first.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use driver::{DriverError, ErrorKind, Poll, StepContext};
@@ -28,7 +29,7 @@ pub(super) fn leave(
     member: &Member,
     context: &StepContext<'_>,
 ) -> Result<(), DriverError> {
-    let cluster = match reachable(driver, member, context) {
+    let cluster = match answering(driver, &member.cluster, context) {
         Ok(cluster) => Some(cluster),
         Err(why) => {
             context.doing(format!("not drained: {why}"));
@@ -71,12 +72,12 @@ pub(super) fn leave(
     Ok(())
 }
 
-fn reachable(
+/// A cluster whose API server answers soon; else why not.
+pub(super) fn answering(
     driver: &Kubeadm,
-    member: &Member,
+    name: &Name,
     context: &StepContext<'_>,
 ) -> Result<std::sync::Arc<Cluster>, String> {
-    let name = &member.cluster;
     let start = Instant::now();
     loop {
         let cluster = driver
@@ -112,7 +113,10 @@ pub(super) fn drain(
     cordon(cluster, name).map_err(failed)?;
     // On a node that is down nobody could end a pod; deleting the Node frees them.
     if matches!(condition(&node, "Ready"), Some(("True", _))) {
-        evict_all(cluster, name, context)?;
+        let leaving = evict_all(cluster, name, LEAVE, context)?;
+        if let Some(why) = leaving.stays {
+            context.doing(format!("going on without them: {why}"));
+        }
     }
     Ok(())
 }
@@ -131,34 +135,54 @@ pub(super) fn schedulable(cluster: &Cluster, name: &Name, may: bool) -> Result<(
         .map(|_| ())
 }
 
-/// Evicts all pods that would move elsewhere, respecting disruption budgets for [`LEAVE`].
-fn evict_all(cluster: &Cluster, name: &Name, context: &StepContext<'_>) -> Result<(), DriverError> {
+/// What asking pods to leave came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Leaving {
+    /// The pods that were asked and left, as `NAMESPACE/NAME`.
+    pub(super) asked: BTreeSet<String>,
+    /// Why not all of them left in time.
+    pub(super) stays: Option<String>,
+}
+
+/// Evicts all pods that would move elsewhere, respecting disruption budgets for so long.
+pub(super) fn evict_all(
+    cluster: &Cluster,
+    name: &Name,
+    limit: Duration,
+    context: &StepContext<'_>,
+) -> Result<Leaving, DriverError> {
     let query = format!(
         "/api/v1/pods?fieldSelector=spec.nodeName%3D{}",
         segment(name.as_str())
     );
-    let waited = context.wait("pods to leave", LEAVE, PAUSE, || {
+    let (mut asked, mut staying) = (BTreeSet::new(), BTreeSet::new());
+    let waited = context.wait("pods to leave", limit, PAUSE, || {
         let list = cluster
             .send(Request::get(&query))
             .map_err(|error| error.during(format!("listing pods of node {name}")))?;
-        let staying = items(&list, "/items").iter().filter(|pod| moves(pod));
         let mut why = None;
-        for pod in staying {
+        staying.clear();
+        for pod in items(&list, "/items").iter().filter(|pod| moves(pod)) {
             let reason = evict(cluster, pod).map_err(|error| {
                 error.during(format!("evicting {}", text(pod, "/metadata/name")))
             })?;
+            let (namespace, pod) = (
+                text(pod, "/metadata/namespace"),
+                text(pod, "/metadata/name"),
+            );
+            staying.insert(format!("{namespace}/{pod}"));
+            asked.insert(format!("{namespace}/{pod}"));
             why = why.or(Some(reason));
         }
         Ok(why.map_or(Poll::Ready(()), Poll::Pending))
     });
-    match waited {
-        Err(error) if error.kind == ErrorKind::TimedOut => {
-            let why = error.chain().join(": ");
-            context.doing(format!("going on without them: {why}"));
-            Ok(())
-        }
-        other => other,
-    }
+    let stays = match waited {
+        Err(error) if error.kind == ErrorKind::TimedOut => Some(error.chain().join(": ")),
+        Err(error) => return Err(error),
+        Ok(()) => None,
+    };
+    asked.retain(|pod| !staying.contains(pod));
+    Ok(Leaving { asked, stays })
 }
 
 /// Whether a pod moves elsewhere: not those that belong to the node itself, nor finished ones.

@@ -30,6 +30,7 @@ pub mod pki;
 mod ranges;
 mod roles;
 mod run;
+mod shutdown;
 mod snapshot;
 mod static_pods;
 mod upgrade;
@@ -46,6 +47,7 @@ use model::resource::{Address, Kind, Member, Resource, Spec};
 
 use self::inside::Inside;
 use self::pki::SecretStore;
+pub use self::shutdown::{Asked, LEAVE};
 pub use self::snapshot::{Content, Planes, SnapshotStore};
 use crate::kube::Clusters;
 

@@ -193,6 +193,7 @@ impl Lab {
                     memory: "1Gi".parse().unwrap(),
                 }),
                 image: self.image.clone(),
+                system: None,
                 network: "lab".parse().unwrap(),
                 address: format!("{}/24", address(number)).parse().unwrap(),
                 gateway: "10.88.0.1".parse().unwrap(),

@@ -188,6 +188,10 @@ pub struct NodeMachine {
     pub machine: Machine,
     /// The digest of its [`NodeImage`].
     pub image: Digest,
+    /// That of the same image without the container images that only some labs run: machines that
+    /// differ in those alone are given them while they run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<Digest>,
     /// The network that it is attached to.
     pub network: Name,
     /// Its address with the prefix length of the network.

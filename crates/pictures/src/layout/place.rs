@@ -74,6 +74,20 @@ pub(crate) fn place(scene: &Scene) -> Layout {
     page.layout
 }
 
+/// A name and what is said of it, without its last parts where there is no room for them: an address
+/// that is cut off tells nothing.
+fn as_much(name: &str, said: &str, room: f64) -> String {
+    let mut parts: Vec<&str> = said.split(", ").filter(|part| !part.is_empty()).collect();
+    while !parts.is_empty() {
+        let text = format!("{name} · {}", parts.join(", "));
+        if width(&text, FINE) <= room {
+            return text;
+        }
+        parts.pop();
+    }
+    fitting(name, FINE, room)
+}
+
 struct Page<'a> {
     scene: &'a Scene,
     layout: Layout,
@@ -188,12 +202,7 @@ impl Page<'_> {
 
     fn bar(&mut self, network: &Network, at: Rect) {
         let name = &self.scene.part(network.part).name;
-        let text = if network.line.is_empty() {
-            name.clone()
-        } else {
-            format!("{name} · {}", network.line)
-        };
-        let text = fitting(&text, FINE, at.width - 2.0 * PAD - MARK);
+        let text = as_much(name, &network.line, at.width - 2.0 * PAD - MARK);
         let part = network.part;
         self.add(Item::Bar { at, part, text });
     }
@@ -229,7 +238,7 @@ impl Page<'_> {
         let frame = self.layout.items.len();
         let mut at = y + NAME + (lines.len() - 1) as f64 * LINE + 6.0;
         if !host.disks.is_empty() {
-            at = self.chips(&host.disks, x + PAD, at, room, SMALL) + 6.0;
+            at = self.chips(&host.disks, x + PAD, at, room, SMALL) + 8.0;
         }
         for node in &host.nodes {
             let begins = self.layout.items.len();

@@ -7,7 +7,8 @@ use model::resource::NodeMachine;
 use super::Change;
 
 /// `upgrade`: the node's Kubernetes changes as well, so the new image is only what the upgrade takes
-/// its programs from.
+/// its programs from. Nor is more taken from it where its system is the same, with other container
+/// images on it.
 pub(super) fn changed(
     role: Option<Role>,
     upgrade: bool,
@@ -35,9 +36,11 @@ pub(super) fn changed(
     let image = old.image != new.image;
     let rest = NodeMachine {
         image: old.image.clone(),
+        system: old.system.clone(),
         ..new.clone()
     };
-    if image && upgrade {
+    let same_system = old.system.is_some() && old.system == new.system;
+    if image && (upgrade || same_system) {
         let impact = match rest == *old {
             true => Impact::InPlace,
             false => Impact::Reboot,

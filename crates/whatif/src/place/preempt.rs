@@ -37,7 +37,7 @@ impl Scheduler<'_> {
             }
             for (other, count) in &driven {
                 for _ in 0..*count {
-                    self.put(*other, node);
+                    self.put_back(*other, node);
                 }
             }
         }

@@ -174,7 +174,9 @@ fn share(world: &World, workload: &Workload, daemons: &[Ask], others: Ask) -> Sh
 fn tied(id: WorkloadId, workload: &Workload) -> bool {
     let relations = &workload.relations;
     let others = |who: &Bits<WorkloadId>| who.iter().any(|other| other != id);
-    !relations.near.is_empty()
+    // Volumes that wait for their first pod may be taken by others before.
+    !workload.unbound.is_empty()
+        || !relations.near.is_empty()
         || relations.away.iter().any(|term| others(&term.who))
         || relations
             .spread

@@ -4,6 +4,7 @@
 //! them is partly chance. Allocates nothing after it is made.
 
 use super::others::Scratch;
+use super::volumes::Bindings;
 use crate::bits::Bits;
 use crate::ids::{Id as _, NodeId, WorkloadId};
 use crate::rules::scheduler::MOST_PODS;
@@ -25,6 +26,7 @@ pub struct Scheduler<'a> {
     pub(super) counts: Vec<u8>,
     pub(super) fitting: Bits<NodeId>,
     pub(super) scratch: Scratch,
+    pub(super) bindings: Bindings,
 }
 
 impl<'a> Scheduler<'a> {
@@ -42,6 +44,7 @@ impl<'a> Scheduler<'a> {
             counts: vec![0; count * model.world.workloads.len()],
             fitting: Bits::none(count),
             scratch: Scratch::new(&model.world),
+            bindings: Bindings::new(&model.world),
         };
         let alive = new.alive.clone();
         new.reset(&alive);
@@ -65,6 +68,7 @@ impl<'a> Scheduler<'a> {
             taken.clear();
         }
         self.counts.fill(0);
+        self.bindings.clear();
     }
 
     /// Becomes equal to another one of the same model.
@@ -77,6 +81,7 @@ impl<'a> Scheduler<'a> {
             taken.copy_from(of);
         }
         self.counts.copy_from_slice(&other.counts);
+        self.bindings.copy_from(&other.bindings);
     }
 
     /// How many pods of a workload are on a node.
@@ -89,8 +94,14 @@ impl<'a> Scheduler<'a> {
         id.index() * self.cpu.len() + node.index()
     }
 
-    /// Puts a pod onto a node.
+    /// Puts a pod onto a node, and binds its claims that waited for it.
     pub fn put(&mut self, id: WorkloadId, node: NodeId) {
+        self.bind(id, node);
+        self.put_back(id, node);
+    }
+
+    /// Puts a pod onto a node whose claims are bound.
+    pub(super) fn put_back(&mut self, id: WorkloadId, node: NodeId) {
         let asks = self.model.world.workloads[id].asks;
         let at = node.index();
         self.cpu[at] = self.cpu[at].saturating_sub(asks.millicpu);
@@ -128,6 +139,9 @@ impl<'a> Scheduler<'a> {
         self.keep_apart(id, workload);
         if !workload.relations.is_empty() {
             self.heed_others(id);
+        }
+        if !workload.unbound.is_empty() {
+            self.keep_volumes(id);
         }
         let Ask { millicpu, memory } = workload.asks;
         for node in &workload.nodes {

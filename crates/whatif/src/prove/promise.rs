@@ -28,6 +28,21 @@ pub enum Kept {
     Breaks,
 }
 
+impl Kept {
+    /// The verdict in a word or two. `certain`: whether what breaks it certainly does, where that
+    /// was asked.
+    #[must_use]
+    pub const fn word(self, certain: Option<bool>) -> &'static str {
+        match (self, certain) {
+            (Self::Holds, _) => "holds",
+            (Self::SaysNothing, _) => "says nothing",
+            (Self::Unknown, _) => "unknown",
+            (Self::Breaks, Some(false)) => "may break",
+            (Self::Breaks, _) => "breaks",
+        }
+    }
+}
+
 /// All promises of a lab, with what came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -348,14 +363,35 @@ pub(crate) fn broken_beside(
             Sets::Hosts(count.saturating_sub(spent), off)
         }
     };
+    // What is just being made anew does not run: a promise about what runs is not about it.
+    let runs =
+        |target: &Target| !matches!(target, Target::GoesOn(id) if model.world.workloads[*id].anew);
     let breaks = |what: &&String| {
-        let targets = targets(model, what).unwrap_or_default();
+        let mut targets = targets(model, what).unwrap_or_default();
+        targets.retain(runs);
         !targets.is_empty()
             && smallest(model, &targets, &sets, Course::UNLESS_UNKNOWN)
                 .1
                 .is_some()
     };
     promise.stays.iter().filter(breaks).cloned().collect()
+}
+
+/// The words of a promise that are about a workload, and that hold in time.
+pub(crate) fn kept_within(model: &Model, promise: &Promise, id: WorkloadId) -> Vec<String> {
+    let about = |word: &str| {
+        let targets = targets(model, word).unwrap_or_default();
+        let is = |target: &Target| matches!(target, Target::Reached(of) | Target::Served(of) if *of == id);
+        targets.iter().any(is)
+    };
+    let proven = one(model, None, promise, &mut Asker::new(model));
+    let kept = proven
+        .stays
+        .into_iter()
+        .filter(|stay| stay.kept == Kept::Holds);
+    kept.map(|stay| stay.what)
+        .filter(|word| about(word))
+        .collect()
 }
 
 /// The smallest set that breaks one of the targets, and how many were told apart.

@@ -17,6 +17,10 @@ impl<A: Algebra> Run<'_, A> {
         self.state.own.clear();
         self.calm();
         for (id, workload) in self.world.workloads.iter() {
+            if workload.anew {
+                self.made_anew(id, workload);
+                continue;
+            }
             let kept = self.left(id, workload);
             let left = self.undisturbed(id, kept);
             let again = self.again(id, workload, kept);
@@ -34,6 +38,30 @@ impl<A: Algebra> Run<'_, A> {
             self.state.left.push(left);
             self.state.own.push(own);
         }
+    }
+
+    /// All of its pods are just being made anew: somebody must place them, and nothing of it is left.
+    fn made_anew(&mut self, id: WorkloadId, workload: &Workload) {
+        let mut volumes = workload.volumes.iter();
+        let placed = if volumes.any(|volume| volume.attach == Attach::Pinned) {
+            self.left(id, workload)
+        } else {
+            self.placed(id)
+        };
+        let control = self.state.control[workload.cluster.index()];
+        let runs = self.algebra.both(control, placed);
+        let rest = self.stands_on(workload);
+        let own = self.algebra.both(runs, rest);
+        let nothing = self.algebra.constant(false);
+        for list in [
+            &mut self.state.kept,
+            &mut self.state.pods,
+            &mut self.state.again,
+            &mut self.state.left,
+        ] {
+            list.push(nothing);
+        }
+        self.state.own.push(own);
     }
 
     /// Its volumes, its uplinks, and whether it is known at all.

@@ -6,6 +6,7 @@ use model::inventory::{Inventory, Presence};
 use model::plan::{Action, Impact, Plan, Step};
 use model::resource::{Address, Kind};
 
+use super::pods::Update;
 use crate::bits::Bits;
 use crate::ids::Id as _;
 use crate::semantics::{Course, Model, Plain, State, evaluate};
@@ -26,6 +27,16 @@ pub(super) struct Taken {
     pub(super) steps: Vec<usize>,
     /// For how long, in seconds; `None`: it does not come back.
     pub(super) seconds: Option<u64>,
+    /// Pods that are made anew.
+    pub(super) update: Option<Update>,
+}
+
+impl Taken {
+    /// Whether it is a node.
+    pub(super) fn node(&self, model: &Model) -> bool {
+        let node = |element| matches!(model.world.elements[element], Element::Node(_));
+        self.away.iter().any(node)
+    }
 }
 
 /// What is not well already.
@@ -90,6 +101,7 @@ pub(super) fn taken(
             away: world.failure([element]),
             seconds: (!deleted).then(|| known.filter(|one| *one > 0).unwrap_or(GUESS)),
             steps,
+            update: None,
         });
     }
     all.sort_by_key(|one| one.steps.first().copied());
@@ -128,8 +140,8 @@ fn takes(step: &Step) -> bool {
     }
 }
 
-/// What stands, by name, in two courses.
-struct Standing {
+/// What stands, by the order of [`things`], in two courses.
+pub(super) struct Standing {
     /// Whatever is not known turns out well, pods are where it is worst.
     sure: Vec<bool>,
     /// Pods are where it is best.
@@ -140,22 +152,11 @@ struct Standing {
 pub(super) fn consequences(model: &Model, base: &Failure, taken: &Taken) -> Vec<String> {
     let mut both = base.clone();
     both.add(&taken.away);
-    let things = things(model);
-    let (before, after) = (
-        standing(model, &things, base),
-        standing(model, &things, &both),
+    let (down, perhaps) = lost(
+        &Standing::of(model, base),
+        &Standing::of(model, &both),
+        model,
     );
-    let lost = |one: &[bool], other: &[bool], at: usize| {
-        one.get(at) == Some(&true) && other.get(at) == Some(&false)
-    };
-    let (mut down, mut perhaps) = (Vec::new(), Vec::new());
-    for (at, thing) in things.iter().enumerate() {
-        if lost(&before.possible, &after.possible, at) {
-            down.push(name(&model.world, *thing));
-        } else if lost(&before.sure, &after.sure, at) {
-            perhaps.push(name(&model.world, *thing));
-        }
-    }
     let how_long = match taken.seconds {
         Some(seconds) => format!("down about {}", long(seconds)),
         None => "down for good".to_owned(),
@@ -168,6 +169,26 @@ pub(super) fn consequences(model: &Model, base: &Failure, taken: &Taken) -> Vec<
         told.push(format!("{} perhaps {how_long}", perhaps.join(", ")));
     }
     told
+}
+
+/// The names of what stood and does not: for certain, and perhaps.
+pub(super) fn lost(
+    before: &Standing,
+    after: &Standing,
+    model: &Model,
+) -> (Vec<String>, Vec<String>) {
+    let gone = |one: &[bool], other: &[bool], at: usize| {
+        one.get(at) == Some(&true) && other.get(at) == Some(&false)
+    };
+    let (mut down, mut perhaps) = (Vec::new(), Vec::new());
+    for (at, thing) in things(model).iter().enumerate() {
+        if gone(&before.possible, &after.possible, at) {
+            down.push(name(&model.world, *thing));
+        } else if gone(&before.sure, &after.sure, at) {
+            perhaps.push(name(&model.world, *thing));
+        }
+    }
+    (down, perhaps)
 }
 
 fn long(seconds: u64) -> String {
@@ -188,21 +209,25 @@ fn things(model: &Model) -> Vec<Thing> {
         .collect()
 }
 
-fn standing(model: &Model, things: &[Thing], away: &Failure) -> Standing {
-    let of = |course: Course| {
-        let mut joined = Bits::none(model.world.nodes.len());
-        let mut state = State::default();
-        let mut plain = Plain::new(away, &mut joined);
-        evaluate(model, course, &mut plain, &mut state);
-        let stands = |thing: &Thing| match thing {
-            Thing::Api(id) => state.api.get(id.index()) == Some(&true),
-            Thing::Workload(id) => state.goes_on.get(id.index()) == Some(&true),
-            _ => true,
+impl Standing {
+    /// What stands while that is away, without anything having moved.
+    pub(super) fn of(model: &Model, away: &Failure) -> Self {
+        let things = things(model);
+        let of = |course: Course| {
+            let mut joined = Bits::none(model.world.nodes.len());
+            let mut state = State::default();
+            let mut plain = Plain::new(away, &mut joined);
+            evaluate(model, course, &mut plain, &mut state);
+            let stands = |thing: &Thing| match thing {
+                Thing::Api(id) => state.api.get(id.index()) == Some(&true),
+                Thing::Workload(id) => state.goes_on.get(id.index()) == Some(&true),
+                _ => true,
+            };
+            things.iter().map(stands).collect::<Vec<bool>>()
         };
-        things.iter().map(stands).collect::<Vec<bool>>()
-    };
-    Standing {
-        sure: of(Course::UNLESS_UNKNOWN),
-        possible: of(Course::POSSIBLE),
+        Self {
+            sure: of(Course::UNLESS_UNKNOWN),
+            possible: of(Course::POSSIBLE),
+        }
     }
 }

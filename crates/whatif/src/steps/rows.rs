@@ -22,6 +22,16 @@ pub(super) fn in_a_row(plan: &Plan, groups: &[&[usize]]) -> Option<Plan> {
     sorted(plan_in_rows)
 }
 
+/// The plan with steps that begin only when these have succeeded, too. `None`: there is a circle.
+pub(super) fn after(plan: &Plan, later: &[usize], needs: &BTreeSet<Address>) -> Option<Plan> {
+    let mut plan = plan.clone();
+    for at in later {
+        let step = plan.steps.get_mut(*at)?;
+        step.needs.extend(needs.iter().cloned());
+    }
+    sorted(plan)
+}
+
 /// The same plan, so that every step comes after all that it needs, otherwise in its old order;
 /// `None`: there is a circle.
 fn sorted(mut plan: Plan) -> Option<Plan> {

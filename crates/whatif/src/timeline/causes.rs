@@ -190,11 +190,21 @@ fn unknown(model: &Model, of: Thing) -> String {
                     .collect();
                 all.push(format!("nothing tells how large {} is", names.join(" or ")));
             }
-            let pools = workload
-                .volumes
-                .iter()
-                .filter_map(|volume| world.pools[volume.pool].unknown.clone());
+            let pools = workload.volumes.iter().filter_map(|volume| {
+                let pool = &world.pools[volume.pool];
+                match &world.storages[pool.storage].kind {
+                    StorageKind::Unknown(why) => Some(why.clone()),
+                    _ => pool.unknown.clone(),
+                }
+            });
             all.extend(pools);
+            let balancer = &world.clusters[workload.cluster].balancer;
+            if let (Some(crate::world::Way::Balanced { .. }), Some(balancer)) =
+                (&workload.way, balancer)
+                && let crate::world::BalancerKind::Unknown(why) = &balancer.kind
+            {
+                all.push(why.clone());
+            }
             if all.is_empty() && world.clusters[workload.cluster].balancer.is_none() {
                 all.push("nothing is told that hands out addresses of the network".to_owned());
             }

@@ -3,7 +3,12 @@
 //!
 //! Objects are as the API server lists them. Deployments, `StatefulSets` and `DaemonSets` become
 //! apps of manifests, read by the same rules as manifests of a lab. What only a running cluster
-//! tells is laid over the world that is made of them.
+//! tells is laid over the world that is made of them. What the server refuses to show, and what of it
+//! is not understood, is unknown.
+
+mod budgets;
+mod volumes;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +16,9 @@ use model::lab::{App, Lab};
 use model::name::Name;
 use serde_json::Value;
 
-use super::{Ask, Attach, Pool, Storage, StorageKind, VolumeUse, Workload, World, pods};
-use crate::bits::Bits;
-use crate::ids::{NodeId, PoolId, WorkloadId};
+use super::selectors::Labels;
+use super::{Ask, World, pods};
+use crate::ids::{NodeId, WorkloadId};
 
 /// A cluster's objects, and the lab that was made of them.
 #[derive(Debug, Clone)]
@@ -23,6 +28,8 @@ pub struct Live {
     /// The objects of each of these apps.
     pub manifests: BTreeMap<String, Vec<Value>>,
     objects: Vec<Value>,
+    /// Kinds that the server refused to show, as it names them in paths.
+    refused: BTreeSet<String>,
 }
 
 /// What a running cluster tells beside its world.
@@ -80,6 +87,10 @@ impl Live {
                 _ => objects.push(answer),
             }
         }
+        let refusal = |one: &&Value| text(one, "/reason") == "Forbidden";
+        let refused = objects.iter().filter(refusal);
+        let refused = refused.map(|one| text(one, "/details/kind").to_owned());
+        let refused = refused.collect();
         // What the cluster runs is told by its objects; releases would tell it twice. Who hands
         // out addresses is told by the components.
         lab.components
@@ -106,6 +117,7 @@ impl Live {
             lab,
             manifests,
             objects,
+            refused,
         }
     }
 
@@ -113,9 +125,7 @@ impl Live {
     pub fn lay_over(&self, world: &mut World) -> Now {
         let mut now = Now::default();
         self.nodes(world, &mut now);
-        let claims = self.by_name("PersistentVolumeClaim");
-        let volumes = self.by_name("PersistentVolume");
-        let mut pools = BTreeMap::new();
+        let mut placed = Vec::new();
         for object in self.objects.iter().filter(|one| is_workload(one)) {
             let id = if is_dns(object) {
                 world.clusters.iter().find_map(|(_, cluster)| cluster.dns)
@@ -137,17 +147,15 @@ impl Live {
             if let Some(replicas) = replicas.and_then(|count| usize::try_from(count).ok()) {
                 world.workloads[id].replicas = replicas;
             }
-            for claim in claimed(object) {
-                let key = format!("{}/{claim}", text(object, "/metadata/namespace"));
-                let volume = claims
-                    .get(&key)
-                    .map(|claim| text(claim, "/spec/volumeName"));
-                let volume = volume.and_then(|name| volumes.get(&format!("/{name}")));
-                take_volume(world, id, &claim, volume.copied(), &mut pools);
-            }
-            world.workloads[id].several =
-                world.workloads[id].volumes.is_empty() || world.workloads[id].replicas > 1;
+            placed.push((id, object));
         }
+        volumes::take(self, world, &placed);
+        for (id, _) in &placed {
+            let workload = &mut world.workloads[*id];
+            workload.several = workload.volumes.is_empty() || workload.replicas > 1;
+        }
+        budgets::take(self, world, &placed);
+        ways::take(self, world, &placed);
         self.assumptions(world);
         world.number_elements();
         now
@@ -221,15 +229,6 @@ impl Live {
     }
 
     fn assumptions(&self, world: &mut World) {
-        for (name, budget) in self.by_name("PodDisruptionBudget") {
-            let allowed = budget
-                .pointer("/status/disruptionsAllowed")
-                .and_then(Value::as_u64);
-            world.assumed.push(format!(
-                "the disruption budget {name} lets a drain take {} pods now; a failure asks nobody",
-                allowed.unwrap_or(0)
-            ));
-        }
         let pods = self
             .objects
             .iter()
@@ -253,9 +252,11 @@ impl Live {
                 names.join(", ")
             ));
         }
-        world
-            .assumed
-            .push("how apps are reached from outside is not read from the cluster".to_owned());
+        for kind in &self.refused {
+            world
+                .assumed
+                .push(format!("the server does not show {kind}"));
+        }
         world.assumed.sort();
         world.assumed.dedup();
     }
@@ -292,118 +293,14 @@ fn without_claims(object: &Value) -> Value {
     alone
 }
 
-/// The claims that a workload's pods use.
-fn claimed(object: &Value) -> Vec<String> {
-    let named = list(object, "/spec/template/spec/volumes")
-        .iter()
-        .map(|volume| text(volume, "/persistentVolumeClaim/claimName").to_owned());
-    let set = text(object, "/metadata/name");
-    let replicas = object
-        .pointer("/spec/replicas")
-        .and_then(Value::as_u64)
-        .unwrap_or(1);
-    let templates = list(object, "/spec/volumeClaimTemplates");
-    let each = templates.iter().flat_map(|one| {
-        let template = text(one, "/metadata/name");
-        (0..replicas.min(100)).map(move |number| format!("{template}-{set}-{number}"))
-    });
-    named.chain(each).filter(|name| !name.is_empty()).collect()
+/// The labels of a workload's pods.
+fn pod_labels(object: &Value) -> Labels {
+    let labels = object.pointer("/spec/template/metadata/labels");
+    let labels = labels.and_then(Value::as_object).into_iter().flatten();
+    labels
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
 }
 
-fn take_volume(
-    world: &mut World,
-    id: WorkloadId,
-    claim: &str,
-    volume: Option<&Value>,
-    pools: &mut BTreeMap<String, PoolId>,
-) {
-    let Some(volume) = volume else {
-        let why = format!("the claim {claim} has no volume");
-        world.workloads[id].unknown.push(why);
-        return;
-    };
-    let nodes = pinned(world, volume);
-    let shared = list(volume, "/spec/accessModes")
-        .iter()
-        .any(|mode| mode == "ReadWriteMany");
-    let (kind, name) = kind(volume, nodes.is_some());
-    let pool = *pools
-        .entry(name.clone())
-        .or_insert_with(|| pool(world, kind, name));
-    let attach = match (&nodes, shared) {
-        (Some(_), _) => Attach::Pinned,
-        (None, true) => Attach::Anywhere,
-        (None, false) => Attach::OneNode,
-    };
-    let one = nodes.as_ref().filter(|nodes| nodes.len() == 1);
-    let on = one.and_then(|nodes| nodes.iter().next());
-    let workload: &mut Workload = &mut world.workloads[id];
-    if let Some(nodes) = nodes
-        && workload.replicas < 2
-    {
-        workload.nodes.keep(&nodes);
-    }
-    workload.volumes.push(VolumeUse {
-        name: claim.to_owned(),
-        pool,
-        attach,
-        on,
-        backup: None,
-    });
-}
-
-/// The nodes that a volume is reached from, where it says so by their names.
-fn pinned(world: &World, volume: &Value) -> Option<Bits<NodeId>> {
-    let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
-    let names: Vec<&str> = terms
-        .iter()
-        .flat_map(|term| list(term, "/matchExpressions"))
-        .filter(|one| {
-            text(one, "/key") == "kubernetes.io/hostname" && text(one, "/operator") == "In"
-        })
-        .flat_map(|one| list(one, "/values"))
-        .filter_map(Value::as_str)
-        .collect();
-    let of = world
-        .nodes
-        .iter()
-        .filter(|(_, node)| names.contains(&node.name.as_str()));
-    (!names.is_empty()).then(|| Bits::of(world.nodes.len(), of.map(|(id, _)| id)))
-}
-
-fn kind(volume: &Value, pinned: bool) -> (StorageKind, String) {
-    if pinned {
-        return (StorageKind::Local, "local volumes".to_owned());
-    }
-    let driver = text(volume, "/spec/csi/driver");
-    // The driver of a replica's shared folder: what its nodes run on has it.
-    if driver == "folders.steading.dev" {
-        return (StorageKind::Folder, "a shared folder".to_owned());
-    }
-    let server = text(volume, "/spec/nfs/server");
-    let name = match (driver, server) {
-        ("", "") => "other volumes".to_owned(),
-        ("", server) => format!("NFS from {server}"),
-        (driver, _) => driver.to_owned(),
-    };
-    let why = format!("what {name} stands on is not read from the cluster");
-    (StorageKind::Unknown(why), name)
-}
-
-fn pool(world: &mut World, kind: StorageKind, name: String) -> PoolId {
-    let storage = world.storages.push(Storage {
-        name,
-        kind,
-        pools: Vec::new(),
-    });
-    let pool = world.pools.push(Pool {
-        name: String::new(),
-        storage,
-        domains: Vec::new(),
-        size: 1,
-        min: 1,
-        unknown: None,
-    });
-    world.storages[storage].pools.push(pool);
-    pool
-}
+/// A workload of the world, and the object that it was made of.
+type Placed<'a> = (WorkloadId, &'a Value);

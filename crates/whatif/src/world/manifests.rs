@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::lab::Volume;
 use serde_json::Value;
 
+use super::claims::Wanted;
 use super::pods::{self, Shape};
 use super::{Controller, Workload, selectors};
 use crate::place::eligible::Wish;
@@ -128,6 +129,8 @@ pub(super) struct Claim {
     pub(super) name: String,
     /// What the claim says, as a volume of the lab file; `None`: its object is not among the app's.
     pub(super) volume: Option<Volume>,
+    /// The same as Kubernetes says it.
+    pub(super) wanted: Option<Wanted>,
 }
 
 /// The claims that a `StatefulSet` makes for each of its pods.
@@ -137,6 +140,7 @@ fn templates(object: &Value) -> Vec<Claim> {
     all.map(|claim| Claim {
         name: name_of(claim).to_owned(),
         volume: Some(claimed(claim)),
+        wanted: Some(wanted(claim, true)),
     })
     .collect()
 }
@@ -156,6 +160,15 @@ fn complete(objects: &[Value], claim: &mut Claim) {
         kind == Some("PersistentVolumeClaim") && name_of(object) == claim.name
     });
     claim.volume = object.map(claimed);
+    claim.wanted = object.map(|object| wanted(object, false));
+}
+
+fn wanted(claim: &Value, each: bool) -> Wanted {
+    Wanted {
+        name: name_of(claim).to_owned(),
+        each,
+        spec: claim.get("spec").cloned().unwrap_or_default(),
+    }
 }
 
 fn claimed(claim: &Value) -> Volume {

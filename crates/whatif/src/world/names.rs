@@ -25,6 +25,8 @@ pub(super) struct Index {
     pub(super) classes: BTreeMap<String, PoolId>,
     pub(super) default_class: Option<PoolId>,
     pub(super) workloads: BTreeMap<Name, WorkloadId>,
+    /// Classes and volumes that objects of the lab make.
+    pub(super) offered: super::claims::Offered,
 }
 
 /// Why a name of something that goes is nothing in this lab.

@@ -117,6 +117,7 @@ fn claims(pod: &Value) -> Vec<Claim> {
         Some(Claim {
             name: name?.to_owned(),
             volume: None,
+            wanted: None,
         })
     })
     .collect()

@@ -41,6 +41,8 @@ pub struct Workload {
     pub must_stay: usize,
     /// Nodes that it may run on, room aside.
     pub nodes: Bits<NodeId>,
+    /// None of its pods is there: all of them are just being made anew, where they may be.
+    pub anew: bool,
     /// Where its pods are, one each, as far as known.
     pub at: Vec<NodeId>,
     /// What two of its pods never share.
@@ -51,6 +53,8 @@ pub struct Workload {
     pub ports: Vec<HostPort>,
     /// Its volumes.
     pub volumes: Vec<VolumeUse>,
+    /// Its claims that nobody has bound yet, the smallest first.
+    pub unbound: Vec<super::Unbound>,
     /// All that it does not work without, itself included.
     pub needs: Bits<WorkloadId>,
     /// It finds what it needs by name.

@@ -6,7 +6,8 @@ use catalog::{Runs, RunsAs, known};
 use model::lab::{App, AppSource, Component, Distribution, Lab};
 use model::name::Name;
 
-use super::manifests::Priorities;
+use super::claims::{Offered, Wanted};
+use super::manifests::{Claim, Priorities};
 use super::names::Index;
 use super::pods::Shape;
 use super::reach::volumes_of;
@@ -23,6 +24,7 @@ impl World {
         let mut needs: Vec<Vec<Name>> = Vec::new();
         let mut told: BTreeMap<WorkloadId, Told> = BTreeMap::new();
         let priorities = Priorities::of(input.manifests.values().flatten());
+        index.offered = Offered::of(self, input.manifests.values().flatten());
         self.add_cluster_dns(lab, &mut needs);
         for (name, component) in lab.components.iter().filter(|(_, one)| one.enabled) {
             if let Some(workload) = self.component(lab, name, component, index) {
@@ -93,11 +95,13 @@ impl World {
             preempts: true,
             must_stay: 0,
             nodes: Bits::none(self.nodes.len()),
+            anew: false,
             at: Vec::new(),
             apart: None,
             relations: super::Relations::default(),
             ports: Vec::new(),
             volumes: Vec::new(),
+            unbound: Vec::new(),
             needs: Bits::default(),
             needs_dns: false,
             uplinks: Vec::new(),
@@ -207,7 +211,12 @@ impl World {
         let claims = shape
             .as_mut()
             .map(|shape| std::mem::take(&mut shape.claims));
-        let volumes = volumes_of(app, claims.unwrap_or_default(), &mut workload);
+        let mut claims = claims.unwrap_or_default();
+        let waiting: Vec<Wanted> = claims
+            .extract_if(.., |claim| waits(app, claim, index))
+            .filter_map(|claim| claim.wanted)
+            .collect();
+        let volumes = volumes_of(app, claims, &mut workload);
         self.volumes(lab, name, &volumes, &mut workload, &mut wish, index);
         if workload.controller == Controller::Deployment
             && catalog::each_its_own(app, workload.replicas)
@@ -216,22 +225,26 @@ impl World {
             // As the expansion has it.
             workload.controller = Controller::StatefulSet;
         }
+        let named = app.namespace.as_ref().unwrap_or(name);
         let keeps_nothing = workload
             .volumes
             .iter()
             .all(|one| one.attach == Attach::Anywhere);
-        workload.several = app
-            .stateless
-            .unwrap_or(workload.volumes.is_empty() || keeps_nothing && workload.replicas > 1);
+        workload.several = app.stateless.unwrap_or(
+            waiting.is_empty()
+                && (workload.volumes.is_empty() || keeps_nothing && workload.replicas > 1),
+        );
         let eligible = eligible(lab, self, cluster_name, &wish);
         workload.nodes = eligible.nodes.clone();
+        let namespace = shape.as_ref().and_then(|shape| shape.namespace.clone());
+        let namespace = namespace.unwrap_or_else(|| named.to_string());
+        self.wait_for_volumes(&namespace, &waiting, &index.offered, &mut workload);
         workload.needs_dns = !app.needs.is_empty();
         if workload.nodes.is_empty() && workload.unknown.is_empty() {
             self.assume(format!("{name}: no node of the lab takes its pods"));
         }
-        let named = app.namespace.as_ref().unwrap_or(name);
         let told = shape.map(|shape| Told {
-            namespace: shape.namespace.clone().unwrap_or(named.to_string()),
+            namespace: namespace.clone(),
             shape,
             eligible,
         });
@@ -277,6 +290,12 @@ impl World {
             }
         }
     }
+}
+
+/// Whether a claim waits for its first pod by a class that objects of the lab make.
+fn waits(app: &App, claim: &Claim, index: &Index) -> bool {
+    let known = |wanted: &Wanted| index.offered.knows(wanted);
+    app.volumes.is_empty() && claim.wanted.as_ref().is_some_and(known)
 }
 
 /// Whether the lab file names the DNS of a cluster as a component.

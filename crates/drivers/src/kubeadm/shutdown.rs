@@ -1,0 +1,165 @@
+//! Nodes that are about to be shut down with their host: their pods are asked to leave first, as
+//! disruption budgets let them, for a bounded time. A mark on each node says that it takes no pods
+//! because of this, so that it does again when its host is back, and nobody's own cordon is lifted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use driver::{DriverError, StepContext};
+use http::Method;
+use model::name::Name;
+use serde_json::{Value, json};
+
+use super::drain::{self, Leaving};
+use super::{Kubeadm, node_object};
+use crate::kube::client::{ApiError, Cluster, Request};
+use crate::kube::object::{items, lab_of, text};
+use crate::kube::readiness::condition;
+
+/// The mark on a node that takes no pods because its host is shut down.
+const MARK: &str = "steading.dev/shut-down";
+/// How long pods may take to leave, and disruption budgets to allow it.
+pub const LEAVE: Duration = Duration::from_secs(120);
+
+/// What asking a node's pods came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The node.
+    pub node: Name,
+    /// The pods that left, as `NAMESPACE/NAME`.
+    pub left: BTreeSet<String>,
+    /// Why not all did, or why none was asked.
+    pub stays: Option<String>,
+}
+
+impl Asked {
+    fn not(node: &Name, why: impl Into<String>) -> Self {
+        Self {
+            node: node.clone(),
+            left: BTreeSet::new(),
+            stays: Some(why.into()),
+        }
+    }
+}
+
+impl Kubeadm {
+    /// Asks the pods of nodes of a cluster to leave, all nodes together within [`LEAVE`]. Whatever
+    /// comes of it is told; nothing of it keeps the host on.
+    ///
+    /// # Errors
+    /// Where it was interrupted.
+    pub fn ask_to_leave(
+        &self,
+        cluster: &Name,
+        nodes: &[Name],
+        context: &StepContext<'_>,
+    ) -> Result<Vec<Asked>, DriverError> {
+        let none = |why: &str| nodes.iter().map(|node| Asked::not(node, why)).collect();
+        let connected = match self.connected(cluster, context) {
+            Ok(connected) => connected,
+            Err(why) => return Ok(none(&why)),
+        };
+        match others(&connected, nodes) {
+            Ok(true) => {}
+            Ok(false) => return Ok(none("no other node could take its pods")),
+            Err(error) => return Ok(none(&error.to_string())),
+        }
+        // All of them first: what leaves one must not come to the other.
+        let own = context.scope.id.to_string();
+        let mut told: Vec<Asked> = Vec::new();
+        let mut asked = Vec::new();
+        for node in nodes {
+            match mark(&connected, node, &own) {
+                Ok(true) => asked.push(node),
+                Ok(false) => told.push(Asked::not(node, "it is not ready, or not this lab's")),
+                Err(error) => told.push(Asked::not(node, error.to_string())),
+            }
+        }
+        let start = Instant::now();
+        for node in asked {
+            let left = LEAVE.saturating_sub(start.elapsed());
+            told.push(match drain::evict_all(&connected, node, left, context) {
+                Ok(Leaving { asked, stays }) => Asked {
+                    node: node.clone(),
+                    left: asked,
+                    stays,
+                },
+                Err(error) if context.cancel.requested() => return Err(error),
+                Err(error) => Asked::not(node, error.chain().join(": ")),
+            });
+        }
+        Ok(told)
+    }
+
+    /// Lets nodes take pods again that took none because their host was shut down; the names of
+    /// those that did not.
+    ///
+    /// # Errors
+    /// Where the cluster does not answer.
+    pub fn welcome(
+        &self,
+        cluster: &Name,
+        nodes: &[Name],
+        context: &StepContext<'_>,
+    ) -> Result<Vec<Name>, DriverError> {
+        let doing = || format!("letting nodes of {cluster} take pods");
+        let connected = self
+            .connected(cluster, context)
+            .map_err(|why| DriverError::new(doing()).caused_by(why))?;
+        let mut welcomed = Vec::new();
+        for node in nodes {
+            let found =
+                node_object::get(&connected, node).map_err(|error| error.during(doing()))?;
+            let marked = |object: &Value| object["metadata"]["annotations"].get(MARK).is_some();
+            if found.as_ref().is_some_and(marked) {
+                let patch = json!({ "metadata": { "annotations": { MARK: null } },
+                    "spec": { "unschedulable": false } });
+                send(&connected, node, &patch).map_err(|error| error.during(doing()))?;
+                welcomed.push(node.clone());
+            }
+        }
+        Ok(welcomed)
+    }
+
+    fn connected(&self, cluster: &Name, context: &StepContext<'_>) -> Result<Arc<Cluster>, String> {
+        drain::answering(self, cluster, context)
+    }
+}
+
+/// Whether a node besides these is ready and takes pods.
+fn others(cluster: &Cluster, nodes: &[Name]) -> Result<bool, ApiError> {
+    let list = cluster.send(Request::get("/api/v1/nodes"))?;
+    Ok(items(&list, "/items").iter().any(|node| {
+        let name = text(node, "/metadata/name");
+        let ready = matches!(condition(node, "Ready"), Some(("True", _)));
+        let closed = node.pointer("/spec/unschedulable") == Some(&Value::Bool(true));
+        ready && !closed && !nodes.iter().any(|one| one.as_str() == name)
+    }))
+}
+
+/// Keeps pods off a node that is ready and ours; whether it is. One that was kept free of pods
+/// already stays so afterwards.
+fn mark(cluster: &Cluster, node: &Name, own: &str) -> Result<bool, ApiError> {
+    let Some(object) = node_object::get(cluster, node)? else {
+        return Ok(false);
+    };
+    let foreign = lab_of(&object).is_some_and(|lab| lab != own);
+    if foreign || !matches!(condition(&object, "Ready"), Some(("True", _))) {
+        return Ok(false);
+    }
+    if object.pointer("/spec/unschedulable") != Some(&Value::Bool(true)) {
+        let patch = json!({ "metadata": { "annotations": { MARK: "true" } },
+            "spec": { "unschedulable": true } });
+        send(cluster, node, &patch)?;
+    }
+    Ok(true)
+}
+
+fn send(cluster: &Cluster, node: &Name, patch: &Value) -> Result<(), ApiError> {
+    let url = format!("{}?fieldManager=steading", node_object::path(node.as_str()));
+    let content = "application/merge-patch+json";
+    cluster
+        .send(Request::with(Method::PATCH, url, content, patch))
+        .map(|_| ())
+}
