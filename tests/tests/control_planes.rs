@@ -13,6 +13,7 @@ const PLANES: [&str; 3] = ["control-plane-1", "control-plane-2", "control-plane-
 #[test]
 fn three_control_planes_survive_the_loss_of_any_one() {
     let lab = Lab::several("e2e-several");
+    lab.edit("    cni: ", TERMS);
     let _ = lab.up();
     lab.assert_well();
     assert!(
@@ -102,6 +103,11 @@ fn three_control_planes_survive_the_loss_of_any_one() {
         "name",
     ];
     assert_eq!(lab.run(&kept).expect(0).stdout.trim(), "configmap/kept");
+    let snapshots = lab
+        .run(&["snapshot", "list", "--lab", "LAB"])
+        .expect(0)
+        .stdout;
+    assert!(snapshots.contains("-rebuild "), "kept before: {snapshots}");
     assert!(
         answer(lab.podinfo_port(), LONG).is_some(),
         "podinfo answers"
@@ -110,13 +116,16 @@ fn three_control_planes_survive_the_loss_of_any_one() {
     lab.down_to_nothing();
 }
 
-/// Has kubeadm make certificates that are valid for a day.
+/// Certificates of two days, made anew half a day before they end.
+const TERMS: &str = "    certificates: { leaves: 2d, renew-before: 12h }\n    cni: ";
+
+/// Has kubeadm make certificates that are valid for six hours.
 const SHORTEN: &str = "cat > /tmp/short.yaml <<END
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: v1.36.3
 encryptionAlgorithm: ECDSA-P256
-certificateValidityPeriod: 24h0m0s
+certificateValidityPeriod: 6h0m0s
 END
 kubeadm certs renew all --config /tmp/short.yaml";
 

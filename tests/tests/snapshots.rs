@@ -47,6 +47,7 @@ fn a_cluster_goes_back_to_a_snapshot() {
     assert!(answer(lab.podinfo_port(), LONG).is_some());
 
     killed_in_the_midst(&lab, &taken);
+    pods_are_where_their_nodes_were(&lab, &taken);
     by_a_schedule(&lab);
     lab.down_to_nothing();
 }
@@ -55,6 +56,7 @@ fn a_cluster_goes_back_to_a_snapshot() {
 fn a_cluster_comes_back_after_the_loss_of_all_control_planes() {
     let (lab, taken) = taken("e2e-lost-planes");
     keep(&lab, "after");
+    let before = pods(&lab);
     for plane in PLANES {
         must(&[
             "kill",
@@ -68,18 +70,84 @@ fn a_cluster_comes_back_after_the_loss_of_all_control_planes() {
             fs::remove_dir_all(&folder).is_ok() || !folder.exists()
         });
     }
-    let _ = lab
-        .run(&["restore", &taken, "--lab", "LAB", "--yes"])
-        .expect(0);
+    killed(&lab, &taken, Duration::from_secs(5));
+    let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
     assert!(kept(&lab, "before") && !kept(&lab, "after"));
     wait_until("all is well", LONG, || lab.status()["well"] == true);
     assert!(answer(lab.podinfo_port(), LONG).is_some());
+    assert_eq!(pods(&lab), before, "what runs on the worker was left alone");
     lab.down_to_nothing();
+}
+
+/// What runs on the worker with an address of its own: addresses and containers.
+fn pods(lab: &Lab) -> Vec<String> {
+    let path = "jsonpath={range .items[*]}{.spec.hostNetwork}/{.status.podIP}/\
+                {.status.containerStatuses[*].containerID}{\"\\n\"}{end}";
+    let of = "spec.nodeName=worker-1,status.phase=Running";
+    let words = [
+        "kubectl",
+        "--lab",
+        "LAB",
+        "get",
+        "pods",
+        "-A",
+        "--field-selector",
+        of,
+        "-o",
+        path,
+    ];
+    let told = lab.run(&words).expect(0).stdout;
+    let own = told.lines().filter(|line| line.starts_with('/'));
+    let mut all: Vec<String> = own.map(str::to_owned).collect();
+    all.sort();
+    assert!(all.len() >= 3, "{told}");
+    all
+}
+
+/// A node that joined anew after the snapshot had another range meanwhile.
+fn pods_are_where_their_nodes_were(lab: &Lab, taken: &str) {
+    let range = || {
+        let path = "jsonpath={.spec.podCIDR}";
+        let words = [
+            "kubectl", "--lab", "LAB", "get", "node", "worker-1", "-o", path,
+        ];
+        lab.run(&words).expect(0).stdout
+    };
+    let before = range();
+    let words = ["kubectl", "--lab", "LAB", "delete", "node", "worker-1"];
+    let _ = lab.run(&words).expect(0);
+    let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
+    assert_ne!(range(), before);
+    let ran = lab
+        .run(&["restore", taken, "--lab", "LAB", "--yes"])
+        .expect(0);
+    assert!(
+        ran.stderr.contains("starting its pods anew"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(range(), before);
+    wait_until("all is well", LONG, || lab.status()["well"] == true);
+    let begins = before.trim_end_matches("0/24");
+    for pod in pods(lab) {
+        assert!(pod.starts_with(&format!("/{begins}")), "{pod}, {before}");
+    }
+    assert!(answer(lab.podinfo_port(), LONG).is_some());
 }
 
 /// Killed while it restores, whatever runs next carries it to its end.
 fn killed_in_the_midst(lab: &Lab, taken: &str) {
     keep(lab, "after");
+    killed(lab, taken, Duration::from_millis(2500));
+    let mark = lab.home().join(".steading/snapshots/main/restoring");
+    let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
+    assert!(!mark.exists(), "it was carried to its end");
+    assert!(kept(lab, "before") && !kept(lab, "after"));
+    wait_until("all is well", LONG, || lab.status()["well"] == true);
+}
+
+/// A restore that is killed some time after it was begun.
+fn killed(lab: &Lab, taken: &str, after: Duration) {
     let mut child = lab
         .command(&["restore", taken, "--lab", "LAB", "--yes"])
         .stdout(Stdio::null())
@@ -88,14 +156,10 @@ fn killed_in_the_midst(lab: &Lab, taken: &str) {
         .expect("starting steading");
     let mark = lab.home().join(".steading/snapshots/main/restoring");
     wait_until("it has begun", LONG, || mark.exists());
-    std::thread::sleep(Duration::from_millis(2500));
+    std::thread::sleep(after);
     let _ = child.kill();
     let _ = child.wait();
     println!("killed while restoring: {}", mark.exists());
-    let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
-    assert!(!mark.exists(), "it was carried to its end");
-    assert!(kept(lab, "before") && !kept(lab, "after"));
-    wait_until("all is well", LONG, || lab.status()["well"] == true);
 }
 
 fn by_a_schedule(lab: &Lab) {

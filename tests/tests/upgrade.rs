@@ -53,6 +53,11 @@ fn a_minor_version_comes_node_by_node_while_the_application_answers() {
     let _ = lab.up();
     lab.assert_well();
     assert_eq!(versions(&lab), ["v1.36.3"]);
+    let snapshots = lab
+        .run(&["snapshot", "list", "--lab", "LAB"])
+        .expect(0)
+        .stdout;
+    assert!(snapshots.contains("-upgrade "), "kept before: {snapshots}");
     let images = [
         "kubectl",
         "--lab",

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use model::digest::Digest;
-use model::lab::{Distribution, Lab, Network, Node, Role};
+use model::lab::{Certificates, Distribution, Lab, Network, Node, Role};
 use model::name::Name;
 use model::resource::{
     Address, Connectivity, ForwardTarget, Forwarder, HostLink, HostSpace, Kind, Member,
@@ -313,6 +313,10 @@ impl Expansion<'_> {
             sans: match node.role {
                 Role::ControlPlane => within.api_names.clone(),
                 Role::Worker => BTreeSet::new(),
+            },
+            certificates: match node.role {
+                Role::ControlPlane => cluster.certificates.clone().unwrap_or_default(),
+                Role::Worker => Certificates::default(),
             },
             labels: derive::labels(self.lab, node),
             taints: derive::taints(node, within.has_workers),

@@ -122,9 +122,12 @@ impl Beyond {
         if matches!(cluster.endpoint, Some(Endpoint::Dns(_))) {
             self.add(at("endpoint"), "endpoints that are names");
         }
+        let issued = cluster.certificates.as_ref();
+        if issued.is_some_and(|one| one.folder.is_some()) {
+            self.add(at("certificates.folder"), "certificates of somebody else");
+        }
         for (given, field) in [
             (cluster.proxy.is_some(), "proxy"),
-            (cluster.certificates.is_some(), "certificates"),
             (cluster.oidc.is_some(), "oidc"),
             (!cluster.patches.is_empty(), "patches"),
             (cluster.pods_per_node.is_some(), "pods-per-node"),

@@ -153,9 +153,12 @@ impl Making<'_> {
                 self.left_out(at(field), "IPv6 is not carried out yet");
             }
         }
+        // It has authorities of its own, which are as long as the lab's.
+        let issued = cluster.certificates.as_mut();
+        let folder = issued.and_then(|one| one.folder.take());
         for (field, given) in [
             ("proxy", cluster.proxy.take().is_some()),
-            ("certificates", cluster.certificates.take().is_some()),
+            ("certificates.folder", folder.is_some()),
             ("oidc", cluster.oidc.take().is_some()),
             ("patches", !std::mem::take(&mut cluster.patches).is_empty()),
             ("pods-per-node", cluster.pods_per_node.take().is_some()),

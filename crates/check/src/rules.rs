@@ -10,6 +10,7 @@ mod bgp_peers;
 mod bootstrap_order;
 mod capacity;
 mod certificate_terms;
+mod certificates_renewable;
 mod control_plane_count;
 mod dataplane_ports;
 mod dhcp_apart;
@@ -121,6 +122,7 @@ pub(crate) const RULES: &[Rule] = &[
     manifests_inside::RULE,
     promises_kept::RULE,
     promises_judged::RULE,
+    certificates_renewable::RULE,
     crate::accepted::RULE,
 ];
 

@@ -143,8 +143,9 @@ pub(crate) enum Command {
     /// Take a cluster back to a snapshot: what was changed in it since is lost
     #[command(
         after_help = "Example: steading restore 20261121T130500Z --lab labs/quickstart\n\n\
-        Where all control planes are lost they are made anew first, as the same cluster. A restore\n\
-        that was cut off is carried to its end by what is run next: restore, up or heal."
+        Where all control planes are lost they are made anew, out of the snapshot and as the same\n\
+        cluster; what runs on workers goes on. A restore that was cut off is carried to its end by\n\
+        what is run next: restore, up or heal."
     )]
     Restore(RestoreArgs),
     /// Switch something of a replica off: a host, a link, the space on a disk, part of a processor

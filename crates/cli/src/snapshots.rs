@@ -1,6 +1,6 @@
 //! The store's snapshots as the drivers want them, and when the next one is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use driver::DriverError;
@@ -8,7 +8,8 @@ use drivers::kubeadm::{Content, Planes, SnapshotStore};
 use jiff::{SignedDuration, Timestamp};
 use model::lab::{Lab, Role};
 use model::name::Name;
-use model::resource::{Resource, Spec};
+use model::plan::{Action, Plan};
+use model::resource::{Kind, Resource, Spec};
 use store::{Snapshot, Snapshots, StoreError};
 
 /// The snapshots of a lab, with how many of each cluster's are kept.
@@ -53,6 +54,10 @@ impl SnapshotStore for LabSnapshots {
             .set_restoring(cluster.as_str(), id)
             .map_err(failed)
     }
+
+    fn restoring(&self, cluster: &Name) -> Result<Option<String>, DriverError> {
+        self.kept.restoring(cluster.as_str()).map_err(failed)
+    }
 }
 
 /// The control planes of every cluster, with their addresses.
@@ -74,6 +79,24 @@ pub(crate) const fn of<'a>(cluster: &'a Name, all: &'a BTreeMap<Name, IpAddr>) -
     Planes { cluster, all }
 }
 
+/// The clusters that lose the data of a control plane with its machine, which a plan makes anew.
+/// Other risky steps are the members' own: their driver knows how the cluster is by then.
+pub(crate) fn at_risk<'a>(
+    plan: &Plan,
+    planes: &'a BTreeMap<Name, BTreeMap<Name, IpAddr>>,
+) -> Vec<&'a Name> {
+    let anew: BTreeSet<&Name> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Replace && step.address.kind == Kind::Machine)
+        .map(|step| &step.address.name)
+        .collect();
+    let risked = planes
+        .iter()
+        .filter(|(_, all)| all.keys().any(|plane| anew.contains(plane)));
+    risked.map(|(cluster, _)| cluster).collect()
+}
+
 /// Whether another one is due by the schedule. One that is not yet taken was taken by a clock that
 /// went wrong, and does not count.
 pub(crate) fn due(all: &[Snapshot], every: SignedDuration, now: Timestamp) -> bool {
@@ -84,7 +107,58 @@ pub(crate) fn due(all: &[Snapshot], every: SignedDuration, now: Timestamp) -> bo
 
 #[cfg(test)]
 mod tests {
+    use model::digest::Digest;
+    use model::inventory::{Inventory, Observed, Remedy};
+    use model::plan::{Generation, LabId};
+    use model::source::Source;
+
     use super::*;
+
+    /// The example lab's plan where some things were seen with a fault.
+    fn plan_of(faults: &[(&str, Remedy)]) -> (Plan, BTreeMap<Name, BTreeMap<Name, IpAddr>>) {
+        let text = include_str!("../../../labs/quickstart-ha/lab.yaml").to_owned();
+        let name = "lab.yaml".to_owned();
+        let lab = model::read::read(&[Source { name, text }]).lab.unwrap();
+        let id = LabId(uuid::Uuid::from_u128(1));
+        let resources = catalog::expand(&lab, &BTreeMap::new()).unwrap();
+        let mut inventory = Inventory::default();
+        for one in &resources {
+            let digest = Some(Digest::of(&one.spec));
+            let mut seen = Observed::ours(digest, Some(one.spec.clone()));
+            for (at, remedy) in faults {
+                if one.address.to_string() == *at {
+                    seen = seen.fault("its folder is gone", None, *remedy);
+                }
+            }
+            inventory.things.insert(one.address.clone(), seen);
+        }
+        let plan = planner::plan(&planner::Input {
+            lab: &lab.lab,
+            lab_id: id,
+            parent: Generation(1),
+            resources: &resources,
+            inventory: &inventory,
+            forced: &BTreeSet::new(),
+        });
+        (plan, planes(&resources))
+    }
+
+    #[test]
+    fn what_a_control_plane_holds_is_kept_before_its_machine_is_made_anew() {
+        let kept = |faults: &[(&str, Remedy)]| {
+            let (plan, planes) = plan_of(faults);
+            let all = at_risk(&plan, &planes).into_iter().cloned();
+            (plan.steps.is_empty(), all.collect::<Vec<Name>>())
+        };
+        let main: Name = "main".parse().unwrap();
+        assert_eq!(kept(&[]), (true, vec![]), "nothing is done");
+        let worker = ("machine/worker-1", Remedy::Replace);
+        assert_eq!(kept(&[worker]), (false, vec![]), "it holds nothing");
+        let started = ("machine/control-plane-2", Remedy::Repair);
+        assert_eq!(kept(&[started]), (false, vec![]), "its disk stays");
+        let anew = ("machine/control-plane-2", Remedy::Replace);
+        assert_eq!(kept(&[worker, anew]), (false, vec![main]));
+    }
 
     #[test]
     fn the_next_is_due_after_the_last_of_the_past() {

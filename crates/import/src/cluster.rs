@@ -14,6 +14,7 @@ mod pools;
 mod releases;
 mod settings;
 mod storage;
+mod terms;
 
 use model::lab::Cluster;
 
@@ -87,6 +88,7 @@ fn cluster(
             .unwrap_or_else(|| "cluster.local".to_owned()),
         proxy: settings::proxy(draft, objects, settings),
         sans,
+        certificates: settings.certificates.clone(),
         oidc: kubernetes::oidc(objects),
         patches: settings.patches.clone(),
         ..blank::cluster(distribution, pods, services, found.cni)

@@ -62,6 +62,7 @@ fn lab(nodes: usize) -> Vec<Resource> {
             dns: "10.96.0.10".parse().expect("an address"),
             domain: "cluster.local".to_owned(),
             sans: BTreeSet::new(),
+            certificates: Default::default(),
             labels: BTreeMap::new(),
             taints: Vec::new(),
         };

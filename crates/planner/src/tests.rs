@@ -79,6 +79,7 @@ pub(crate) fn member(first: bool) -> Member {
         dns: "10.96.0.10".parse().unwrap(),
         domain: "cluster.local".to_owned(),
         sans: BTreeSet::new(),
+        certificates: Default::default(),
         labels: BTreeMap::new(),
         taints: Vec::new(),
     }

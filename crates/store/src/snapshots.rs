@@ -74,8 +74,7 @@ impl Snapshots {
         Ok(all)
     }
 
-    /// Keeps a new one; of those taken for the same reason and before, the newest stay, `most` of
-    /// all in all.
+    /// Keeps a new one; the newest stay, `most` of all in all, and the one that is being restored.
     ///
     /// # Errors
     /// Where there is no identity, or it could not be written.
@@ -92,7 +91,9 @@ impl Snapshots {
         let sealed = seal(content, &identity).map_err(|why| StoreError::bad(&path, why))?;
         durable::write(&path, &sealed, 0o600)?;
         let all = self.list(cluster)?;
-        for old in all.iter().take(all.len().saturating_sub(most.max(1))) {
+        let wanted = self.restoring(cluster)?;
+        let old = all.iter().take(all.len().saturating_sub(most.max(1)));
+        for old in old.filter(|old| Some(&old.id) != wanted.as_ref()) {
             let path = self.path(cluster, &old.id);
             fs::remove_file(&path).map_err(StoreError::io("removing", &path))?;
         }
@@ -255,6 +256,25 @@ mod tests {
         let taken: Vec<Timestamp> = left.iter().map(|one| one.taken).collect();
         assert_eq!(taken, [at(2), at(3)]);
         assert_eq!(snapshots.list("other").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_one_that_is_being_restored_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshots = snapshots(folder.path());
+        let keep = |hour| {
+            let kept = snapshots.keep("main", (at(hour), "schedule"), b"x", 1);
+            kept.unwrap().id
+        };
+        let first = keep(1);
+        snapshots.set_restoring("main", Some(&first)).unwrap();
+        let second = keep(2);
+        snapshots.set_restoring("main", None).unwrap();
+        let left = snapshots.list("main").unwrap();
+        assert_eq!(
+            left.iter().map(|one| &one.id).collect::<Vec<_>>(),
+            [&first, &second]
+        );
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! `steading restore`: a cluster taken back to a snapshot, in three parts.
 //!
 //! ```text
-//! machines run ─► a control plane stands? ──no──► all of the plan: a cluster of the same identity
-//!                      │ yes                                  │
-//!                      └──────────► etcd's data exchanged ◄───┘ ─► what differs is applied
+//! machines run ─► a control plane stands? ──yes──► etcd's data exchanged on all that stand ──┐
+//!                      │ no                                                                   ▼
+//!                      └──► the first control plane is made out of the snapshot ─► what differs is applied
 //! ```
-//! The second part is remembered until it is done: whatever runs next carries it to its end.
+//! The second part is remembered until it is done: whatever runs next carries it to its end. What is
+//! in the cluster, workers among it, is only looked at in the third: until then there is nobody to
+//! ask, and what runs there goes on.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +17,7 @@ use engine::{Engine, Report, RunLog as _, StoredLog};
 use model::inventory::{Inventory, Presence};
 use model::name::Name;
 use model::plan::Plan;
-use model::resource::{Address, Kind};
+use model::resource::{Address, Kind, Resource, Spec};
 use store::Snapshot;
 
 use crate::args::{Format, RestoreArgs};
@@ -77,6 +79,15 @@ pub(crate) fn begun(session: &Session) -> anyhow::Result<Vec<Wanted>> {
     Ok(all)
 }
 
+/// Forgets what was begun: the clusters are gone, and the next ones are new.
+pub(crate) fn give_up(session: &Session) -> anyhow::Result<()> {
+    for wanted in begun(session)? {
+        let kept = &session.snapshots.kept;
+        kept.set_restoring(wanted.cluster.as_str(), None)?;
+    }
+    Ok(())
+}
+
 /// What a person is told before.
 pub(crate) fn consequences(wanted: &Wanted) -> String {
     format!(
@@ -114,25 +125,67 @@ pub(crate) fn put_back(
     // Only the machines: what is in the cluster now is of no interest.
     carried_out(&plan.without(&inside_clusters(&plan)), apply)?;
     let (inventory, plan) = look()?;
-    if !all.keys().any(|plane| stands(&inventory, plane)) {
-        tell("no control plane is left: the cluster is made anew, with the same authorities");
-        carried_out(&plan, apply)?;
-    }
     let context = StepContext {
         scope: &session.scope,
         generation: session.store.generation()?,
         cancel,
         progress: &Told,
     };
-    let planes = snapshots::of(&wanted.cluster, all);
+    if all.keys().any(|plane| stands(&inventory, plane)) {
+        let planes = snapshots::of(&wanted.cluster, all);
+        session
+            .kubeadm
+            .restore(planes, &wanted.snapshot, &context)?;
+    } else {
+        made_anew(session, wanted, &plan, apply)?;
+    }
+    let nodes = members(session.resources(), &wanted.cluster);
     session
         .kubeadm
-        .restore(planes, &wanted.snapshot, &context)?;
+        .restored(&wanted.cluster, &nodes, &context)?;
     tell(&format!(
         "cluster {} is back at {}",
         wanted.cluster, wanted.snapshot
     ));
     Ok(())
+}
+
+/// Makes the first control plane of a cluster that has none left, out of the snapshot.
+fn made_anew(
+    session: &Session,
+    wanted: &Wanted,
+    plan: &Plan,
+    apply: &mut dyn FnMut(&Plan) -> anyhow::Result<Report>,
+) -> anyhow::Result<()> {
+    let cluster = &wanted.cluster;
+    let first = first_plane(session.resources(), cluster)
+        .filter(|first| plan.steps.iter().any(|step| step.address == *first))
+        .with_context(|| format!("the first control plane of {cluster} cannot be made now"))?;
+    tell(&format!(
+        "no control plane is left: the first one is made out of {}",
+        wanted.snapshot
+    ));
+    session.kubeadm.restore_anew(cluster, &wanted.snapshot)?;
+    let mut later = inside_clusters(plan);
+    later.remove(&first);
+    carried_out(&plan.without(&later), apply)
+}
+
+/// The nodes of a cluster.
+fn members(resources: &[Resource], cluster: &Name) -> Vec<Name> {
+    let of_it = |spec: &Spec| matches!(spec, Spec::Member(one) if one.cluster == *cluster);
+    let nodes = resources.iter().filter(|resource| of_it(&resource.spec));
+    nodes
+        .map(|resource| resource.address.name.clone())
+        .collect()
+}
+
+/// The control plane that makes a cluster.
+fn first_plane(resources: &[Resource], cluster: &Name) -> Option<Address> {
+    let makes =
+        |spec: &Spec| matches!(spec, Spec::Member(one) if one.first && one.cluster == *cluster);
+    let first = resources.iter().find(|resource| makes(&resource.spec))?;
+    Some(first.address.clone())
 }
 
 fn carried_out(

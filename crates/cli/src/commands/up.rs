@@ -11,8 +11,8 @@ use engine::{Engine, EngineError, Report, RunLog as _, StoredLog};
 use jiff::Timestamp;
 use model::event::Outcome;
 use model::inventory::{Fault, Inventory, Observed, Presence, Remedy};
-use model::plan::{Action, Impact, Plan, Step};
-use model::resource::{Address, Kind, NodeMachine, Resource, Spec};
+use model::plan::{Action, Impact, Plan};
+use model::resource::{Address, NodeMachine, Resource, Spec};
 use store::Lock;
 use whatif::steps::Reviewed;
 
@@ -84,12 +84,7 @@ pub(crate) fn down(arguments: &ChangeArgs, format: Format) -> anyhow::Result<Exi
         return Ok(Exit::Refused);
     };
     change.session.checked.resources = Vec::new();
-    let exit = change.carry_out(None, &*signals::listen()?)?;
-    if exit == Exit::Done && change.session.checked.replica.is_some() {
-        // Its secrets open nothing any more.
-        change.session.store.forget()?;
-    }
-    Ok(exit)
+    change.carry_out(None, &*signals::listen()?)
 }
 
 /// What is expected to come right by itself; nothing where a host is off, whose nodes may never.
@@ -162,7 +157,21 @@ impl<'a> Change<'a> {
             reviewed = self.look(&engine, &log)?;
         }
         self.keep_before(&reviewed.plan, cancel);
-        self.rounds(reviewed, (&engine, &log), &lock, cancel)
+        let exit = self.rounds(reviewed, (&engine, &log), &lock, cancel)?;
+        if going_down && exit == Exit::Done {
+            self.forget()?;
+        }
+        Ok(exit)
+    }
+
+    /// Forgets what is only of use to a lab that is there.
+    fn forget(&self) -> anyhow::Result<()> {
+        restore::give_up(&self.session)?;
+        if self.session.checked.replica.is_some() {
+            // Its secrets open nothing any more.
+            self.session.store.forget()?;
+        }
+        Ok(())
     }
 
     /// Takes a cluster back to a snapshot, and applies what differs then.
@@ -290,19 +299,12 @@ impl<'a> Change<'a> {
         self.conclude(&report, &reviewed)
     }
 
-    /// Keeps what etcd holds before the only control plane that holds it is made anew. Where it
-    /// gives nothing any more, there is nothing to wait for.
+    /// Keeps what etcd holds before a control plane's machine is made anew. Where it gives nothing
+    /// any more, there is nothing to wait for.
     fn keep_before(&self, plan: &Plan, cancel: &Cancel) {
         let planes = snapshots::planes(self.resources());
-        for (cluster, all) in planes {
-            let anew = |step: &&Step| {
-                step.action == Action::Replace
-                    && step.address.kind == Kind::Machine
-                    && all.contains_key(&step.address.name)
-            };
-            if plan.steps.iter().any(|step| anew(&step))
-                && let Err(error) = snapshot::take_one(&self.session, &cluster, "recreate", cancel)
-            {
+        for cluster in snapshots::at_risk(plan, &planes) {
+            if let Err(error) = snapshot::take_one(&self.session, cluster, "recreate", cancel) {
                 tell(&format!("no snapshot of {cluster} before: {error:#}"));
             }
         }

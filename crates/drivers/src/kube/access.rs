@@ -112,7 +112,7 @@ fn identity(secrets: &dyn SecretStore, cluster: &Name) -> Result<ClusterIdentity
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubeadm::pki::tests::Memory;
+    use crate::kubeadm::pki::tests::{Memory, TEN_YEARS};
 
     #[test]
     fn a_kubeconfig_holds_no_secret() {
@@ -132,7 +132,7 @@ mod tests {
         let cluster: Name = "main".parse().unwrap();
         let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         assert!(credential(&store, &cluster, now).is_err());
-        ClusterIdentity::load_or_create(&store, &cluster, now).unwrap();
+        ClusterIdentity::load_or_create(&store, &cluster, (TEN_YEARS, now)).unwrap();
         let text = credential(&store, &cluster, now).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["kind"], "ExecCredential");

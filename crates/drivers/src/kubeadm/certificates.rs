@@ -1,24 +1,24 @@
 //! The certificates that kubeadm signs on a control plane: when they end, and new ones in time.
 //!
-//! kubeadm makes them for a year; who does not upgrade within it finds an API server that refuses
-//! everybody (Kubernetes documentation, "Certificate Management with kubeadm"). kubelet's own is not
-//! among them: kubelet renews it by itself. The authorities end after ten years.
+//! kubeadm makes them for a year, where the lab does not say otherwise; who does not upgrade within it
+//! finds an API server that refuses everybody (Kubernetes documentation, "Certificate Management with
+//! kubeadm"). kubelet's own is not among them: kubelet renews it by itself. The authorities are
+//! Steading's own.
 
 use std::time::Duration;
 
 use driver::{DriverError, StepContext};
 use jiff::{SignedDuration, Timestamp};
 use model::inventory::{Observed, Remedy};
+use model::lab::Certificates;
 use model::resource::Member;
 use x509_parser::pem::Pem;
 
-use super::inside::Inside;
-use super::member::CONFIG;
+use super::config::NodeConfig;
+use super::inside::{Inside, Marker};
+use super::member::{CONFIG, Joining, PKI};
+use super::pki::ClusterIdentity;
 use super::static_pods;
-
-/// New ones are made when less than this is left: a third of the year for which kubeadm makes them,
-/// as the lab file's `renew-before` has it.
-const AHEAD: SignedDuration = SignedDuration::from_hours(365 * 24 / 3);
 
 /// Prints each file's certificate below a line with its path. Of files that hold a key as well only
 /// the certificate is printed.
@@ -52,8 +52,9 @@ pub(super) struct End {
 
 impl End {
     /// Whether new ones are due.
-    pub(super) fn near(&self, now: Timestamp) -> bool {
-        self.begun || self.at.duration_since(now) < AHEAD
+    pub(super) fn near(&self, terms: &Certificates, now: Timestamp) -> bool {
+        let before = SignedDuration::try_from(terms.renewed_before());
+        self.begun || self.at.duration_since(now) < before.unwrap_or(SignedDuration::MAX)
     }
 
     /// Whether it has ended: nothing that runs is taken away by a renewal then.
@@ -66,9 +67,14 @@ impl End {
     }
 
     /// Tells it, and finds fault where it is near.
-    pub(super) fn told(&self, observed: Observed, now: Timestamp) -> Observed {
+    pub(super) fn told(
+        &self,
+        observed: Observed,
+        terms: &Certificates,
+        now: Timestamp,
+    ) -> Observed {
         let observed = observed.fact("certificates-until", self.day());
-        if !self.near(now) {
+        if !self.near(terms, now) {
             return observed;
         }
         let left = self.at.duration_since(now);
@@ -109,7 +115,7 @@ fn first_of(shown: &str) -> Option<End> {
 
 /// Makes new certificates and starts anew what has read the old ones. kubeadm's configuration and
 /// the authorities lie there already.
-pub(super) fn renew(
+fn renew(
     inside: Inside<'_>,
     member: &Member,
     context: &StepContext<'_>,
@@ -123,13 +129,93 @@ pub(super) fn renew(
     inside.must(&["rm", "-f", RENEWING], SHORT)
 }
 
+impl Joining<'_> {
+    /// New certificates for the whole control plane, where they end soon or shall last otherwise and
+    /// it may start anew, or where they have ended.
+    pub(super) fn renew_certificates(
+        &self,
+        identity: &ClusterIdentity,
+        marker: &Marker,
+    ) -> Result<(), DriverError> {
+        let (inside, terms) = (self.inside(), &self.member.certificates);
+        let now = Timestamp::now();
+        let last = |member: &Member| member.certificates.leaves_last();
+        let others = last(&marker.member) != last(self.member);
+        let due = first_end(inside).is_some_and(|end| {
+            end.over(now) || (self.may_restart && (others || end.near(terms, now)))
+        });
+        if !due {
+            return Ok(());
+        }
+        self.write_identity(identity)?;
+        self.write_config(marker)?;
+        inside.kubelet("-u")?;
+        if others {
+            // It tells how long those of kubelets last.
+            let words = [
+                "kubeadm",
+                "init",
+                "phase",
+                "control-plane",
+                "controller-manager",
+            ];
+            inside.must(&[&words, &["--config", CONFIG][..]].concat(), MAKE)?;
+        }
+        renew(inside, self.member, self.context)
+    }
+
+    /// A new certificate for the API server, which reads it anew by itself.
+    pub(super) fn renew_certificate(
+        &self,
+        identity: &ClusterIdentity,
+        marker: &Marker,
+    ) -> Result<(), DriverError> {
+        self.context.doing("renewing the API server's certificate");
+        let inside = self.inside();
+        self.write_identity(identity)?;
+        self.write_config(marker)?;
+        let [certificate, key] = ["crt", "key"].map(|end| format!("{PKI}/apiserver.{end}"));
+        inside.must(&["rm", "-f", &certificate, &key], SHORT)?;
+        let words = ["kubeadm", "init", "phase", "certs", "apiserver"];
+        inside.must(&[&words, &["--config", CONFIG][..]].concat(), MAKE)
+    }
+
+    /// Whether the cluster was told other things of its certificates.
+    pub(super) fn told_otherwise(&self, marker: &Marker) -> bool {
+        let of = |member: &Member| (member.sans.clone(), member.certificates.leaves_last());
+        of(&marker.member) != of(self.member)
+    }
+
+    /// kubeadm's configuration for what the node is still: another version comes after this, with a
+    /// kubeadm of its own.
+    fn write_config(&self, marker: &Marker) -> Result<(), DriverError> {
+        let still = Member {
+            kubernetes: marker.member.kubernetes.clone(),
+            ..self.member.clone()
+        };
+        let config = NodeConfig {
+            member: &still,
+            ..self.config()
+        };
+        let config = config.init()?;
+        self.inside().write(CONFIG, config.as_bytes(), 0o600)
+    }
+
+    /// Has the cluster know names and terms of certificates, for control planes that join later.
+    pub(super) fn tell_cluster(&self, marker: &Marker) -> Result<(), DriverError> {
+        self.write_config(marker)?;
+        let words = ["kubeadm", "init", "phase", "upload-config", "kubeadm"];
+        self.inside()
+            .must(&[&words, &["--config", CONFIG][..]].concat(), MAKE)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubeadm::pki::ClusterIdentity;
 
     fn shown(now: Timestamp) -> String {
-        let identity = ClusterIdentity::generate(now).unwrap();
+        let identity = ClusterIdentity::generate(Duration::from_secs(315_360_000), now).unwrap();
         let of = |file: &str, days: u64| {
             let lifetime = Duration::from_secs(days * 24 * 3600);
             let client = identity.ca.client("a", "b", lifetime, now).unwrap();
@@ -150,8 +236,9 @@ mod tests {
         let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         let end = first_of(&shown(now)).unwrap();
         assert_eq!(end.file, "scheduler.conf");
-        assert!(!end.near(now) && !end.over(now));
-        let told = |now| end.told(Observed::ours(None, None), now);
+        let mut terms = Certificates::default();
+        assert!(!end.near(&terms, now) && !end.over(now));
+        let told = |now| end.told(Observed::ours(None, None), &Certificates::default(), now);
         assert_eq!(told(now).facts["certificates-until"], "2027-04-01");
         assert_eq!(told(now).faults, []);
         let day = SignedDuration::from_hours(24);
@@ -159,7 +246,14 @@ mod tests {
         assert_eq!(later.faults[0].what, "its certificates end in 111 days");
         assert_eq!(later.faults[0].remedy, Remedy::Renew);
         let begun = first_of(&format!("== begun\n{}", shown(now))).unwrap();
-        assert!(begun.near(now) && !begun.over(now));
+        assert!(begun.near(&terms, now) && !begun.over(now));
+        // As the lab says: a third of what they last, so long before, or only when they have ended.
+        terms.leaves = Some("2y".parse().unwrap());
+        assert!(end.near(&terms, now));
+        terms.renew_before = Some("10d".parse().unwrap());
+        assert!(!end.near(&terms, now + day * 120) && end.near(&terms, now + day * 122));
+        terms.renew_before = Some("0s".parse().unwrap());
+        assert!(!end.near(&terms, now + day * 131) && end.near(&terms, now + day * 132));
         let over = now + day * 132;
         assert!(end.over(over));
         assert_eq!(told(over).faults[0].what, "its certificates have ended");

@@ -1,6 +1,7 @@
 //! kubeadm's configuration files, rendered from a [`Member`]. API version: `kubeadm.k8s.io/v1beta4`
 //! (Kubernetes 1.31 and later).
 
+use model::duration::Period;
 use model::lab::{Role, Taint};
 use model::name::Name;
 use model::resource::Member;
@@ -56,6 +57,8 @@ pub(crate) struct NodeConfig<'a> {
     /// Whether kubeadm repeats its phases on a cluster that stands: then its files and ports are
     /// there, as they should be.
     pub(crate) repeated: bool,
+    /// Whether etcd's data lies there already, out of a snapshot.
+    pub(crate) has_data: bool,
 }
 
 impl NodeConfig<'_> {
@@ -78,7 +81,7 @@ impl NodeConfig<'_> {
             // The balancer listens on the shared address at the same port.
             api_server["extraArgs"] = json!([{ "name": "permit-port-sharing", "value": "true" }]);
         }
-        let cluster = json!({
+        let mut cluster = json!({
             "apiVersion": "kubeadm.k8s.io/v1beta4",
             "kind": "ClusterConfiguration",
             "clusterName": member.cluster,
@@ -93,10 +96,16 @@ impl NodeConfig<'_> {
                 "dnsDomain": member.domain,
             },
             "apiServer": api_server,
-            "controllerManager": { "extraArgs": CONTROLLER_MANAGER.map(|(name, value)| {
-                json!({ "name": name, "value": value })
-            }) },
+            "controllerManager": { "extraArgs": self.controller_manager() },
         });
+        for (field, period) in [
+            ("certificateValidityPeriod", member.certificates.leaves),
+            ("caCertificateValidityPeriod", member.certificates.authority),
+        ] {
+            if let Some(period) = period {
+                cluster[field] = json!(go_duration(period));
+            }
+        }
         yaml(&[init, cluster, self.kubelet(), self.kube_proxy()])
     }
 
@@ -173,6 +182,9 @@ impl NodeConfig<'_> {
             return vec!["all".to_owned()];
         }
         let mut checks = IGNORED_CHECKS.map(str::to_owned).to_vec();
+        if self.has_data {
+            checks.push("DirAvailable--var-lib-etcd".to_owned());
+        }
         if self.member.shared.is_some() {
             // The balancer listens there already, on the shared address.
             checks.push(format!("Port-{}", endpoint::port(self.member)));
@@ -198,6 +210,18 @@ impl NodeConfig<'_> {
         sans.insert("127.0.0.1".to_owned());
         sans.insert("localhost".to_owned());
         sans.into_iter().collect()
+    }
+
+    fn controller_manager(&self) -> Vec<Value> {
+        let mut all = CONTROLLER_MANAGER
+            .map(|(name, value)| (name, value.to_owned()))
+            .to_vec();
+        if let Some(leaves) = self.member.certificates.leaves {
+            // It signs those of kubelets, which ask for new ones by themselves.
+            all.push(("cluster-signing-duration", go_duration(leaves)));
+        }
+        let argument = |(name, value)| json!({ "name": name, "value": value });
+        all.into_iter().map(argument).collect()
     }
 
     fn kubelet(&self) -> Value {
@@ -261,6 +285,11 @@ pub(crate) fn taints(taints: &[Taint]) -> Vec<Value> {
     taints.iter().map(one).collect()
 }
 
+/// A length of time as Go reads it, which knows no days.
+fn go_duration(period: Period) -> String {
+    format!("{}s", period.0.as_secs())
+}
+
 /// The kubeconfig that a joining node finds the API server by.
 pub(crate) fn discovery(endpoint: &str, ca: &str, certificate: &str, key: &str) -> Value {
     use base64::Engine as _;
@@ -322,6 +351,7 @@ pub(crate) mod tests {
             dns: "10.96.0.10".parse().unwrap(),
             domain: "cluster.local".to_owned(),
             sans: ["control-plane-1".to_owned()].into(),
+            certificates: Default::default(),
             labels: [("disk".to_owned(), "ssd".to_owned())].into(),
             taints: vec![Taint {
                 key: "node-role.kubernetes.io/control-plane".to_owned(),
@@ -340,8 +370,41 @@ pub(crate) mod tests {
             member: &member,
             cgroup_root: Some("/steading/quickstart-0a1b2c3d/control-plane-1".to_owned()),
             repeated: false,
+            has_data: false,
         };
         insta::assert_snapshot!(config.init().unwrap());
+    }
+
+    #[test]
+    fn what_is_told_of_certificates_is_in_it() {
+        let name = "control-plane-1".parse().unwrap();
+        let mut member = member(Role::ControlPlane, true);
+        let config = |member: &Member| {
+            let config = NodeConfig {
+                name: &name,
+                member,
+                cgroup_root: None,
+                repeated: false,
+                has_data: false,
+            };
+            config.init().unwrap()
+        };
+        let silent = config(&member);
+        member.certificates.renew_before = Some("10d".parse().unwrap());
+        assert_eq!(config(&member), silent, "that is Steading's own");
+        member.certificates.leaves = Some("90d".parse().unwrap());
+        member.certificates.authority = Some("5y".parse().unwrap());
+        let told = config(&member);
+        let more = told.lines().filter(|line| !silent.contains(line));
+        let more: Vec<&str> = more.map(str::trim).collect();
+        let wanted = [
+            "value: 7776000s",
+            "certificateValidityPeriod: 7776000s",
+            "caCertificateValidityPeriod: 157680000s",
+        ];
+        for line in wanted {
+            assert!(more.contains(&line), "{line}: {more:#?}");
+        }
     }
 
     #[test]
@@ -358,6 +421,7 @@ pub(crate) mod tests {
                 member: &member,
                 cgroup_root: None,
                 repeated: false,
+                has_data: false,
             };
             insta::assert_snapshot!(snapshot, config.join().unwrap());
         }
@@ -373,6 +437,7 @@ pub(crate) mod tests {
             member: &member,
             cgroup_root: None,
             repeated: false,
+            has_data: false,
         };
         assert!(config.init().is_err());
     }

@@ -1,6 +1,6 @@
 //! Taking a node out of its cluster: its pods move away first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use driver::{DriverError, ErrorKind, Poll, StepContext};
@@ -9,9 +9,9 @@ use model::name::Name;
 use model::resource::Member;
 use serde_json::{Value, json};
 
+use super::before::Risk;
 use super::member::delete_node;
-use super::snapshot::Planes;
-use super::{Kubeadm, endpoint, etcd, node_object};
+use super::{Kubeadm, before, endpoint, etcd, node_object};
 use crate::kube::client::{ApiError, Cluster, Request};
 use crate::kube::object::{LAB, items, lab_of, segment, text};
 use crate::kube::readiness::condition;
@@ -38,21 +38,14 @@ pub(super) fn leave(
     };
     // With the last control plane the cluster itself goes: its pods have nowhere to move to.
     let plane = member.role == Role::ControlPlane;
-    let last = |cluster: &std::sync::Arc<Cluster>| plane && etcd::alone(cluster, name);
-    let cluster = cluster.filter(|cluster| !last(cluster));
+    let last = cluster
+        .as_ref()
+        .is_some_and(|cluster| plane && etcd::alone(cluster, name));
+    if cluster.is_some() {
+        before::keep(driver, (name, member), Risk::Removal { last }, context)?;
+    }
+    let cluster = cluster.filter(|_| !last);
     if let Some(cluster) = &cluster {
-        if plane && driver.snapshots.is_some() {
-            let all = BTreeMap::from([(name.clone(), member.address)]);
-            let all = match member.planes.is_empty() {
-                true => &all,
-                false => &member.planes,
-            };
-            let planes = Planes {
-                cluster: &member.cluster,
-                all,
-            };
-            driver.snapshot(planes, "removal", context)?;
-        }
         drain(cluster, name, context)?;
     }
     let inside = driver.inside(context.scope, name);

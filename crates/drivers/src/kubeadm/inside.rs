@@ -13,6 +13,8 @@ use model::resource::Member;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::ranges;
+
 /// Says that this node is a complete member, of what and made from what. Written last.
 const MARKER: &str = "/var/lib/steading/member.json";
 /// Where the supervisor keeps kubelet.
@@ -166,9 +168,8 @@ impl Inside<'_> {
         self.must(&["kubeadm", "reset", "--force"], limit)?;
         let etcd = ["find", ETCD, "-mindepth", "1", "-delete"];
         self.run(&etcd, SHORT, &mut |_| {})?;
-        // Written by containerd for the old pod range; it writes a new one only where none is.
-        let cni = "/etc/cni/net.d/10-containerd-net.conflist";
-        self.must(&["rm", "-f", cni, BOOTSTRAP_CONF, KUBELET_CONF], SHORT)?;
+        let gone = [ranges::WRITTEN, BOOTSTRAP_CONF, KUBELET_CONF];
+        self.must(&[&["rm", "-f"], &gone[..]].concat(), SHORT)?;
         self.kubelet("-u")
     }
 

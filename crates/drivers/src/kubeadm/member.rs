@@ -13,17 +13,17 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Kubeadm;
+use super::before::{self, Risk};
 use super::config::{DISCOVERY, NodeConfig, discovery};
 use super::inside::{Inside, Marker, Remains};
 use super::pki::ClusterIdentity;
-use super::snapshot::Planes;
-use super::{certificates, endpoint, etcd, node_object, roles, run, static_pods};
+use super::{endpoint, etcd, node_object, ranges, roles, run, static_pods};
 use crate::kube::client::{Cluster, Request};
 use crate::kube::readiness::condition;
 
 /// Where kubeadm's configuration lies.
 pub(super) const CONFIG: &str = "/etc/kubernetes/steading/kubeadm.yaml";
-const PKI: &str = "/etc/kubernetes/pki";
+pub(super) const PKI: &str = "/etc/kubernetes/pki";
 
 /// How long the certificate that a node joins with is valid.
 const JOIN_LIFETIME: Duration = Duration::from_secs(900);
@@ -35,8 +35,6 @@ const ANSWER: Duration = Duration::from_secs(120);
 const REGISTER: Duration = Duration::from_secs(90);
 /// For how long a change is made again that meets another one.
 const AGAIN: Duration = Duration::from_secs(15);
-/// How long an API server that may be there is asked before it is given up.
-const PROBE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A node on its way into its cluster.
@@ -68,11 +66,11 @@ impl Joining<'_> {
             // Before kubeadm, which asks for the address from its first phases on.
             endpoint::share(inside, self.member)?;
         }
-        if plane && marker.is_some() {
+        if let (true, Some(marker)) = (plane, &marker) {
             // A restore that was cut off may have stopped them.
             static_pods::start(inside)?;
             // Before the API server is asked, which answers nobody once they have ended.
-            self.renew_certificates(&identity)?;
+            self.renew_certificates(&identity, marker)?;
         }
         let cluster = if self.member.first {
             self.found(&identity, marker.as_ref(), remains)?
@@ -85,6 +83,10 @@ impl Joining<'_> {
         }
         self.await_registered(&cluster)?;
         self.await_heartbeat(&cluster)?;
+        let node = self.node(&cluster)?.unwrap_or_default();
+        if ranges::differs(inside, &node).is_some() {
+            ranges::renew(inside, self.context)?;
+        }
         if plane {
             // A node may be ready whose etcd is not: no other may be touched before.
             etcd::await_voting(inside, self.context)?;
@@ -110,7 +112,9 @@ impl Joining<'_> {
     fn identity(&self) -> Result<ClusterIdentity, DriverError> {
         let (secrets, cluster) = (&*self.driver.secrets, &self.member.cluster);
         if self.member.first {
-            return ClusterIdentity::load_or_create(secrets, cluster, Timestamp::now());
+            let lifetime = self.member.certificates.authority_lasts();
+            let now = Timestamp::now();
+            return ClusterIdentity::load_or_create(secrets, cluster, (lifetime, now));
         }
         ClusterIdentity::load(secrets, cluster)?.ok_or_else(|| {
             DriverError::new(format!("joining {}", self.name))
@@ -125,6 +129,7 @@ impl Joining<'_> {
             member: self.member,
             cgroup_root: (self.driver.cgroup_root)(self.context.scope, self.name),
             repeated: false,
+            has_data: false,
         }
     }
 
@@ -139,23 +144,25 @@ impl Joining<'_> {
         if let Some(marker) = marker {
             inside.kubelet("-u")?;
             if marker.member.sans != self.member.sans {
-                self.renew_certificate(identity)?;
+                self.renew_certificate(identity, marker)?;
             }
             let cluster = self.await_api()?;
-            if marker.member.sans != self.member.sans {
-                self.tell_names()?;
+            if self.told_otherwise(marker) {
+                self.tell_cluster(marker)?;
             }
             self.reregister(&cluster)?;
             roles::grant(&cluster, self.context.scope)?;
             return Ok(cluster);
         }
-        if self.lives_elsewhere()? {
+        let snapshot = self.being_restored()?;
+        if snapshot.is_none() && self.lives_elsewhere()? {
             // kubeadm init would make a second cluster of the same name beside it.
             return self.join(identity, None, remains);
         }
         // Begun but not marked. A cluster that answers is finished, not destroyed: kubeadm repeats
-        // its phases on it. One that does not answer was never complete.
-        let alive = remains.control_plane && self.alive();
+        // its phases on it. One that does not answer was never complete. Of one that is being
+        // restored nobody knows whether it has the snapshot's data.
+        let alive = snapshot.is_none() && remains.control_plane && self.alive();
         if remains.begun && !alive {
             self.context.doing("taking back an unfinished kubeadm init");
             inside.reset(false)?;
@@ -163,8 +170,12 @@ impl Joining<'_> {
         self.write_identity(identity)?;
         let config = NodeConfig {
             repeated: alive,
+            has_data: snapshot.is_some(),
             ..self.config()
         };
+        if let Some(id) = snapshot {
+            self.take_over(&id)?;
+        }
         inside.write(CONFIG, config.init()?.as_bytes(), 0o600)?;
         endpoint::await_held(inside, self.member, self.context)?;
         run::kubeadm(inside, "init", &["--config", CONFIG], self.context)?;
@@ -187,8 +198,9 @@ impl Joining<'_> {
         let joined = marker.is_some() || (!plane && self.kubelet_well());
         if remains.kubelet && node.is_some() && joined {
             inside.kubelet("-u")?;
-            if plane && marker.is_some_and(|marker| marker.member.sans != self.member.sans) {
-                self.renew_certificate(identity)?;
+            let others = |old: &&Marker| plane && old.member.sans != self.member.sans;
+            if let Some(marker) = marker.filter(others) {
+                self.renew_certificate(identity, marker)?;
             }
             return Ok(cluster);
         }
@@ -204,14 +216,8 @@ impl Joining<'_> {
         }
         if plane {
             let lost = (self.name, self.member.address);
-            // Only where one was lost: a cluster in the making has nothing to lose.
-            if node.is_some()
-                && let Err(error) = self.keep("rebuild")
-            {
-                // What is lost already must be mended all the same.
-                let why = error.chain().join(": ");
-                self.context.doing(format!("no snapshot before: {why}"));
-            }
+            let known = node.is_some();
+            self.keep_before(Risk::Rebuild { known })?;
             etcd::forget(self.driver, &cluster, lost, self.context)?;
             self.write_identity(identity)?;
         }
@@ -232,7 +238,7 @@ impl Joining<'_> {
         Ok(cluster)
     }
 
-    fn write_identity(&self, identity: &ClusterIdentity) -> Result<(), DriverError> {
+    pub(super) fn write_identity(&self, identity: &ClusterIdentity) -> Result<(), DriverError> {
         self.context
             .doing("writing the cluster's certificate authorities");
         for (path, content, mode) in identity.files() {
@@ -242,88 +248,9 @@ impl Joining<'_> {
         Ok(())
     }
 
-    /// New certificates for the whole control plane, where they end soon and it may start anew, or
-    /// where they have ended.
-    fn renew_certificates(&self, identity: &ClusterIdentity) -> Result<(), DriverError> {
-        let inside = self.inside();
-        let now = Timestamp::now();
-        let due = certificates::first_end(inside)
-            .is_some_and(|end| end.over(now) || (self.may_restart && end.near(now)));
-        if !due {
-            return Ok(());
-        }
-        self.write_identity(identity)?;
-        inside.write(CONFIG, self.config().init()?.as_bytes(), 0o600)?;
-        inside.kubelet("-u")?;
-        certificates::renew(inside, self.member, self.context)
-    }
-
-    /// Keeps what etcd holds, where there is a place for it: out of any other control plane, or of
-    /// this one.
-    pub(super) fn keep(&self, why: &str) -> Result<(), DriverError> {
-        if self.driver.snapshots.is_none() {
-            return Ok(());
-        }
-        let mut all = self.member.planes.clone();
-        if all.is_empty() {
-            all.insert(self.name.clone(), self.member.address);
-        }
-        let planes = Planes {
-            cluster: &self.member.cluster,
-            all: &all,
-        };
-        self.driver.snapshot(planes, why, self.context).map(|_| ())
-    }
-
-    /// A new certificate for the API server, which reads it anew by itself.
-    fn renew_certificate(&self, identity: &ClusterIdentity) -> Result<(), DriverError> {
-        self.context.doing("renewing the API server's certificate");
-        let inside = self.inside();
-        self.write_identity(identity)?;
-        inside.write(CONFIG, self.config().init()?.as_bytes(), 0o600)?;
-        let limit = Duration::from_secs(30);
-        let [certificate, key] = ["crt", "key"].map(|end| format!("{PKI}/apiserver.{end}"));
-        inside.must(&["rm", "-f", &certificate, &key], limit)?;
-        inside.must(
-            &[
-                "kubeadm",
-                "init",
-                "phase",
-                "certs",
-                "apiserver",
-                "--config",
-                CONFIG,
-            ],
-            limit,
-        )
-    }
-
-    /// Has the cluster know the certificate's names, for control planes that join later.
-    fn tell_names(&self) -> Result<(), DriverError> {
-        let words = ["kubeadm", "init", "phase", "upload-config", "kubeadm"];
-        let mut argv = words.to_vec();
-        argv.extend(["--config", CONFIG]);
-        self.inside().must(&argv, Duration::from_secs(30))
-    }
-
-    /// Whether the cluster lives on another of its control planes, by what lies on their machines:
-    /// an API server that does not answer now says nothing.
-    fn lives_elsewhere(&self) -> Result<bool, DriverError> {
-        for plane in self.member.planes.keys().filter(|name| *name != self.name) {
-            let inside = self.driver.inside(self.context.scope, plane);
-            let remains = inside.remains().map_err(|error| {
-                DriverError::new(format!("making cluster {}", self.member.cluster)).caused_by(
-                    format!(
-                        "whether it lives on {plane} cannot be told: {}",
-                        error.chain().join(": ")
-                    ),
-                )
-            })?;
-            if remains.kubelet && remains.control_plane {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Keeps what etcd holds before a step that cannot be taken back.
+    pub(super) fn keep_before(&self, risk: Risk) -> Result<(), DriverError> {
+        before::keep(self.driver, (self.name, self.member), risk, self.context)
     }
 
     /// Waits for the container runtime, which kubeadm does not.
@@ -350,18 +277,6 @@ impl Joining<'_> {
             .inside()
             .run(&argv, Duration::from_secs(10), &mut |_| {});
         output.is_ok_and(|output| output.ok())
-    }
-
-    /// Whether the API server answers and knows that kubeadm made its cluster. Where no control
-    /// plane of the cluster runs, that is known within a second.
-    fn alive(&self) -> bool {
-        let request =
-            Request::get("/api/v1/namespaces/kube-system/configmaps/kubeadm-config").within(PROBE);
-        let cluster = self
-            .driver
-            .clusters
-            .connect(self.context.scope, &self.member.cluster);
-        cluster.is_ok_and(|cluster| cluster.send(request).is_ok())
     }
 
     /// Waits for the API server. For a control plane the reason is looked for on the node itself.

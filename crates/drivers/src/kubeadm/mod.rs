@@ -14,6 +14,9 @@
 //! The API server is reached through the forward `<cluster>-api`, which has to stand before the
 //! first member is made.
 
+mod after;
+mod anew;
+mod before;
 mod certificates;
 pub(crate) mod config;
 mod drain;
@@ -24,6 +27,7 @@ mod member;
 mod node_object;
 mod observe;
 pub mod pki;
+mod ranges;
 mod roles;
 mod run;
 mod shutdown;
@@ -35,6 +39,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver::{Driver, DriverError, Machines, Precheck, Refusal, Scope, StepContext};
+use model::duration::Period;
 use model::inventory::Observed;
 use model::name::Name;
 use model::plan::{Impact, Step};
@@ -134,6 +139,11 @@ fn unchangeable(old: &Member, new: &Member) -> Option<Refusal> {
             &word(is_first(new)),
             down,
         );
+    }
+    let authority = |member: &Member| Period(member.certificates.authority_lasts());
+    if authority(old) != authority(new) {
+        let what = "how long the authority lasts";
+        return refuse(what, &authority(old), &authority(new), down);
     }
     if old.pods != new.pods {
         return refuse("the pod range", &old.pods, &new.pods, down);

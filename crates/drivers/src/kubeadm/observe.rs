@@ -12,7 +12,7 @@ use model::resource::{Address, Kind, Member, Resource, Spec};
 use serde_json::Value;
 
 use super::inside::{Inside, Marker};
-use super::{Kubeadm, certificates, etcd, node_object};
+use super::{Kubeadm, certificates, etcd, node_object, ranges};
 use crate::kube::object::{lab_of, text};
 use crate::kube::readiness::condition;
 
@@ -134,7 +134,7 @@ fn look(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> 
             Err(_) => {}
         }
         if let Some(end) = certificates::first_end(inside) {
-            observed = end.told(observed, Timestamp::now());
+            observed = end.told(observed, &member.certificates, Timestamp::now());
         }
     }
     Some(match nodes {
@@ -151,7 +151,7 @@ fn look(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> 
         }
         Nodes::Known(nodes) => match nodes.get(inside.node.as_str()) {
             None => observed.fault("it is not registered any more", None, Remedy::Repair),
-            Some(node) => judge(observed, inside, member, node),
+            Some(node) => ranges::judge(judge(observed, inside, member, node), inside, node),
         },
     })
 }

@@ -44,9 +44,6 @@ pub fn secret_name(cluster: &Name) -> String {
     format!("cluster-{cluster}")
 }
 
-/// How long an authority is valid: ten years, as kubeadm makes them (`CACertificateValidityPeriod`).
-const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
 /// How far certificates reach back, for clocks that go slow.
 const BACKDATE: Duration = Duration::from_secs(300);
 
@@ -86,17 +83,18 @@ const ETCD: &str = "etcd/ca";
 const SERVICE_ACCOUNT: &str = "sa";
 
 impl ClusterIdentity {
-    /// A new identity.
+    /// A new identity, whose authorities are valid for `lifetime`.
     ///
     /// # Errors
     /// Where the system gives no randomness.
-    pub fn generate(now: Timestamp) -> Result<Self, DriverError> {
+    pub fn generate(lifetime: Duration, now: Timestamp) -> Result<Self, DriverError> {
         let service_account = new_key()?;
+        let authority = |name| Authority::generate(name, lifetime, now);
         Ok(Self {
             // The subjects are kubeadm's.
-            ca: Authority::generate("kubernetes", now)?,
-            front_proxy: Authority::generate("front-proxy-ca", now)?,
-            etcd: Authority::generate("etcd-ca", now)?,
+            ca: authority("kubernetes")?,
+            front_proxy: authority("front-proxy-ca")?,
+            etcd: authority("etcd-ca")?,
             service_account_key: Zeroizing::new(service_account.serialize_pem()),
             service_account_public: service_account.public_key_pem(),
         })
@@ -132,19 +130,20 @@ impl ClusterIdentity {
         }))
     }
 
-    /// The identity of a cluster: out of the store, or new and kept there.
+    /// The identity of a cluster: out of the store, or new and kept there, with authorities that
+    /// are valid for `lifetime`.
     ///
     /// # Errors
     /// As [`ClusterIdentity::load`], or where a new one cannot be kept.
     pub fn load_or_create(
         store: &dyn SecretStore,
         cluster: &Name,
-        now: Timestamp,
+        (lifetime, now): (Duration, Timestamp),
     ) -> Result<Self, DriverError> {
         if let Some(identity) = Self::load(store, cluster)? {
             return Ok(identity);
         }
-        let identity = Self::generate(now)?;
+        let identity = Self::generate(lifetime, now)?;
         let secrets = identity
             .files()
             .into_iter()
@@ -192,7 +191,7 @@ impl Authority {
             .map_err(|error| DriverError::new("reading the CA certificate").caused_by(error))
     }
 
-    fn generate(name: &str, now: Timestamp) -> Result<Self, DriverError> {
+    fn generate(name: &str, lifetime: Duration, now: Timestamp) -> Result<Self, DriverError> {
         let key = new_key()?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -202,7 +201,7 @@ impl Authority {
             KeyUsagePurpose::KeyEncipherment,
             KeyUsagePurpose::KeyCertSign,
         ];
-        set_validity(&mut params, now, AUTHORITY_LIFETIME);
+        set_validity(&mut params, now, lifetime);
         let certificate = params.self_signed(&key).map_err(failed("signing"))?;
         Ok(Self {
             certificate: certificate.pem(),

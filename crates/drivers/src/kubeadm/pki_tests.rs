@@ -27,6 +27,9 @@ impl SecretStore for Memory {
     }
 }
 
+/// As kubeadm makes authorities (`CACertificateValidityPeriod`).
+pub(crate) const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 fn now() -> Timestamp {
     "2026-11-21T10:00:00Z".parse().unwrap()
 }
@@ -41,8 +44,8 @@ fn an_identity_is_made_once_and_read_back() {
     let store = Memory::default();
     let cluster: Name = "main".parse().unwrap();
     assert!(ClusterIdentity::load(&store, &cluster).unwrap().is_none());
-    let made = ClusterIdentity::load_or_create(&store, &cluster, now()).unwrap();
-    let again = ClusterIdentity::load_or_create(&store, &cluster, now()).unwrap();
+    let made = ClusterIdentity::load_or_create(&store, &cluster, (TEN_YEARS, now())).unwrap();
+    let again = ClusterIdentity::load_or_create(&store, &cluster, (TEN_YEARS, now())).unwrap();
     assert_eq!(made.files(), again.files());
     let names: Vec<_> = made.files().into_iter().map(|f| f.0).collect();
     assert_eq!(
@@ -69,7 +72,7 @@ fn an_identity_is_made_once_and_read_back() {
 fn a_damaged_store_is_told_with_the_missing_part() {
     let store = Memory::default();
     let cluster: Name = "main".parse().unwrap();
-    ClusterIdentity::load_or_create(&store, &cluster, now()).unwrap();
+    ClusterIdentity::load_or_create(&store, &cluster, (TEN_YEARS, now())).unwrap();
     let mut all = store.0.lock().unwrap();
     all.get_mut("cluster-main").unwrap().remove("etcd/ca.key");
     drop(all);
@@ -82,7 +85,7 @@ fn a_damaged_store_is_told_with_the_missing_part() {
 
 #[test]
 fn a_client_certificate_is_signed_by_the_ca_and_short() {
-    let identity = ClusterIdentity::generate(now()).unwrap();
+    let identity = ClusterIdentity::generate(TEN_YEARS, now()).unwrap();
     let client = identity
         .ca
         .client(
@@ -117,8 +120,8 @@ fn a_client_certificate_is_signed_by_the_ca_and_short() {
 
 #[test]
 fn the_chain_verifies_as_tls_does_it_and_another_ca_is_refused() {
-    let identity = ClusterIdentity::generate(now()).unwrap();
-    let other = ClusterIdentity::generate(now()).unwrap();
+    let identity = ClusterIdentity::generate(TEN_YEARS, now()).unwrap();
+    let other = ClusterIdentity::generate(TEN_YEARS, now()).unwrap();
     let client = identity
         .ca
         .client(

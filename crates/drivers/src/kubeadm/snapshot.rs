@@ -44,6 +44,12 @@ pub trait SnapshotStore: Send + Sync {
     /// # Errors
     /// Where that could not be written.
     fn set_restoring(&self, cluster: &Name, id: Option<&str>) -> Result<(), DriverError>;
+
+    /// Which one is being restored; `None`: none is.
+    ///
+    /// # Errors
+    /// Where that could not be read.
+    fn restoring(&self, cluster: &Name) -> Result<Option<String>, DriverError>;
 }
 
 /// A cluster with its control planes and their addresses.
@@ -106,7 +112,8 @@ impl Kubeadm {
         store.keep(planes.cluster, why, &content)
     }
 
-    /// Takes a cluster back to a snapshot. All of its control planes must run.
+    /// Takes a cluster back to a snapshot. All of its control planes must run. It is remembered until
+    /// [`Kubeadm::restored`].
     ///
     /// # Errors
     /// Where one of them does not, where none of them is one, or a part of it fails: then it is to
@@ -143,7 +150,7 @@ impl Kubeadm {
         }
         for (inside, _) in insides() {
             context.doing(format!("exchanging the data of {}", inside.node));
-            inside.must(&["sh", "-c", EXCHANGE, "exchange", STAGED], SHORT)?;
+            exchange(inside)?;
         }
         for (inside, _) in insides() {
             static_pods::start(inside)?;
@@ -151,10 +158,10 @@ impl Kubeadm {
         for (inside, member) in insides() {
             static_pods::await_well(inside, member, &[], context)?;
         }
-        store.set_restoring(planes.cluster, None)
+        Ok(())
     }
 
-    fn store(&self) -> Result<&dyn SnapshotStore, DriverError> {
+    pub(super) fn store(&self) -> Result<&dyn SnapshotStore, DriverError> {
         let store = self.snapshots.as_deref();
         store.ok_or_else(|| DriverError::new("there is no place for snapshots"))
     }
@@ -212,7 +219,7 @@ fn whole(content: &[u8]) -> bool {
 }
 
 /// All members, as etcd takes them.
-fn initial_cluster(planes: &BTreeMap<Name, Member>) -> String {
+pub(super) fn initial_cluster(planes: &BTreeMap<Name, Member>) -> String {
     let one = |(name, member): (&Name, &Member)| format!("{name}={}", peer(member));
     planes.iter().map(one).collect::<Vec<_>>().join(",")
 }
@@ -224,8 +231,13 @@ fn peer(member: &Member) -> String {
     )
 }
 
+/// Has etcd, which does not run, find the data that was made ready.
+pub(super) fn exchange(inside: Inside<'_>) -> Result<(), DriverError> {
+    inside.must(&["sh", "-c", EXCHANGE, "exchange", STAGED], SHORT)
+}
+
 /// Makes the data of one member out of a snapshot, beside what it has.
-fn stage(
+pub(super) fn stage(
     inside: Inside<'_>,
     member: &Member,
     (content, list): (&[u8], &str),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use driver::{DriverError, Poll};
 use model::lab::Role;
 
+use super::before::Risk;
 use super::member::{CONFIG, Joining};
 use super::{drain, etcd, node_object, run};
 use crate::image;
@@ -47,10 +48,7 @@ impl Joining<'_> {
         if self.member.role == Role::ControlPlane {
             inside.must(&["sh", "-c", MEND], SHORT)?;
             etcd::await_voting(inside, self.context)?;
-            if self.member.first {
-                // Of all of them: the others follow.
-                self.keep("upgrade")?;
-            }
+            self.keep_before(Risk::Upgrade)?;
         }
         inside.write(CONFIG, self.config().upgrade()?.as_bytes(), 0o600)?;
         // The first one changes what the whole cluster is told, too.

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::dual::Dual;
-use model::lab::{Patch, Proxy};
+use model::lab::{Certificates, Patch, Proxy};
 use serde_json::Value;
 
 use super::nodes::Seen;
 use super::objects::{Object, Objects};
+use super::terms;
 use crate::draft::Draft;
 use crate::fields::Fields;
 use crate::{ImportError, document, networks};
@@ -22,6 +23,7 @@ pub(super) struct Settings {
     pub(super) endpoint: Option<String>,
     pub(super) domain: Option<String>,
     pub(super) sans: Vec<String>,
+    pub(super) certificates: Option<Certificates>,
     pub(super) patches: Vec<Patch>,
     pods: Option<String>,
     services: Option<String>,
@@ -30,14 +32,12 @@ pub(super) struct Settings {
 }
 
 /// Fields of kubeadm's configuration that are its defaults or that Steading sets itself.
-const USUAL: [&str; 9] = [
+const USUAL: [&str; 7] = [
     "apiVersion",
     "kind",
     "certificatesDir",
     "encryptionAlgorithm",
     "kubernetesVersion",
-    "caCertificateValidityPeriod",
-    "certificateValidityPeriod",
     "dns",
     "proxy",
 ];
@@ -82,6 +82,7 @@ impl Settings {
         self.sans = server.texts("certSANs")?;
         server.any("timeoutForControlPlane");
         fields.put_back("apiServer", server);
+        self.certificates = terms::told(&mut fields)?;
         for usual in USUAL {
             fields.any(usual);
         }
@@ -238,7 +239,7 @@ fn is_ours(value: &Value) -> bool {
         all.iter().all(|one| {
             matches!(
                 one["name"].as_str(),
-                Some("kube-api-qps" | "kube-api-burst")
+                Some("kube-api-qps" | "kube-api-burst" | "cluster-signing-duration")
             )
         })
     }) && value.as_object().is_some_and(|fields| fields.len() == 1)

@@ -1,6 +1,7 @@
 //! Clusters, their distribution and how they are reached.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -251,23 +252,53 @@ pub enum Proxy {
     None,
 }
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A cluster's certificates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Certificates {
-    /// How long the authority is valid. Default: 10y.
+    /// How long the authority is valid. It is made with the cluster. Default: 10y.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<Period>,
     /// How long the others are valid. Default: 1y.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaves: Option<Period>,
-    /// How long before their end they are renewed. Default: a third of their time; `0s`: never.
+    /// How long before their end the others are renewed. Default: a third of their time; `0s`: only
+    /// once they have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renew_before: Option<Period>,
     /// A folder of certificates inside the lab's folder, where somebody else issues them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"pki")]
     pub folder: Option<String>,
+}
+
+impl Certificates {
+    /// How long the authority is valid: for ten years where nobody says otherwise, as kubeadm has it.
+    #[must_use]
+    pub fn authority_lasts(&self) -> Duration {
+        self.authority.map_or(10 * YEAR, |period| period.0)
+    }
+
+    /// How long the others are valid: for a year where nobody says otherwise, as kubeadm has it.
+    #[must_use]
+    pub fn leaves_last(&self) -> Duration {
+        self.leaves.map_or(YEAR, |period| period.0)
+    }
+
+    /// How long before their end they are renewed.
+    #[must_use]
+    pub fn renewed_before(&self) -> Duration {
+        self.renew_before
+            .map_or(self.leaves_last() / 3, |period| period.0)
+    }
+
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Signing in with accounts of somebody else (OpenID Connect).

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::lab::{Arch, Machine, Reservation, Role, Speed, Taint};
+use crate::lab::{Arch, Certificates, Machine, Reservation, Role, Speed, Taint};
 use crate::name::Name;
 use crate::range::AddressRange;
 
@@ -241,6 +241,9 @@ pub struct Member {
     pub domain: String,
     /// Further names and addresses that the API server's certificate covers.
     pub sans: BTreeSet<String>,
+    /// For a control plane: how long certificates last, and when they are renewed.
+    #[serde(default, skip_serializing_if = "Certificates::is_silent")]
+    pub certificates: Certificates,
     /// Kubernetes labels.
     pub labels: BTreeMap<String, String>,
     /// Kubernetes taints.

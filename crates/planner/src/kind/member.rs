@@ -17,20 +17,27 @@ pub(super) fn changed(old: &Member, new: &Member) -> Change {
             member.pods,
             member.services,
             member.domain.clone(),
+            member.certificates.authority_lasts(),
         )
     };
     if fixed(old) != fixed(new) {
         return Change::Refuse(
-            "cluster, role, pod range, service range and domain cannot change while the cluster \
-             exists. Remove the lab (steading down) and bring it up anew, or undo the change"
+            "cluster, role, pod range, service range, domain and how long the authority lasts cannot \
+             change while the cluster exists. Remove the lab (steading down) and bring it up anew, or undo the change"
                 .to_owned(),
         );
     }
-    let impact = if old.kubernetes == new.kubernetes {
-        Impact::InPlace
-    } else {
-        // Its programs and, on a control plane, the whole control plane are exchanged.
-        Impact::Restart
+    let restarts = |member: &Member| {
+        (
+            // Its programs and, on a control plane, the whole control plane are exchanged.
+            member.kubernetes.clone(),
+            // All of them are made anew.
+            member.certificates.leaves_last(),
+        )
+    };
+    let impact = match restarts(old) == restarts(new) {
+        true => Impact::InPlace,
+        false => Impact::Restart,
     };
     Change::Act(Action::Update, impact)
 }
