@@ -203,7 +203,20 @@ impl Table {
         }
     }
 
+    /// Plays an event, and once more where something was not as it was said: on a machine that
+    /// others use too, a single late answer tells of them.
     fn play(&mut self, lab: &Lab, event: &[&str]) {
+        let mut misses = self.try_out(lab, event);
+        if !misses.is_empty() {
+            println!("(once more)");
+            misses = self.try_out(lab, event);
+        }
+        self.misses.extend(misses);
+        self.events += 1;
+    }
+
+    /// Plays an event; answers what was not as it was said.
+    fn try_out(&mut self, lab: &Lab, event: &[&str]) -> Vec<String> {
         let began = Instant::now();
         let words = ["rehearse", "LAB", "--format", "json", "--off"];
         let ran = lab.run(&[&words[..], event].concat());
@@ -219,6 +232,7 @@ impl Table {
         let compared = told["compared"].as_array().expect("what was compared");
         assert!(!compared.is_empty(), "{event:?}: nothing was compared");
         let event = event.join(" ");
+        let mut misses = Vec::new();
         for one in compared {
             let text = |key: &str| one[key].as_str().unwrap_or_default();
             let mark = if one["fits"] == true { "yes" } else { "**no**" };
@@ -232,16 +246,16 @@ impl Table {
             );
             println!("{row}");
             if one["fits"] != true {
-                self.misses.push(row);
+                misses.push(row);
             }
         }
-        self.events += 1;
         self.statements += compared.len();
         let seconds = began.elapsed().as_secs();
         println!("({event}: {} statements, {seconds} s)", compared.len());
         if told["fits"] != true {
             println!("{}", ran.stderr);
         }
+        misses
     }
 
     fn end(self, events: usize) {

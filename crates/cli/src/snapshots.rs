@@ -9,8 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use model::lab::{Lab, Role};
 use model::name::Name;
 use model::plan::{Action, Plan};
-use model::resource::{Kind, Resource, Spec};
+use model::resource::{Address, Kind, Resource, Spec};
 use store::{Snapshot, Snapshots, StoreError};
+
+use crate::session::Session;
 
 /// The snapshots of a lab, with how many of each cluster's are kept.
 pub(crate) struct LabSnapshots {
@@ -97,6 +99,43 @@ pub(crate) fn at_risk<'a>(
     risked.map(|(cluster, _)| cluster).collect()
 }
 
+/// The clusters that a plan begins from nothing, although there are snapshots of them: whatever held
+/// their data is gone. Each with the newest snapshot and the member that begins it.
+pub(crate) fn begun_empty(session: &Session, plan: &Plan) -> anyhow::Result<Vec<Empty>> {
+    let mut found = Vec::new();
+    for (cluster, planes) in planes(session.resources()) {
+        let Some(plane) = first_of_none(plan, &planes) else {
+            continue;
+        };
+        let all = session.snapshots.kept.list(cluster.as_str())?;
+        found.extend(all.last().map(|newest| Empty {
+            member: Address::new(Kind::Member, plane.clone()),
+            snapshot: newest.id.clone(),
+            cluster,
+        }));
+    }
+    Ok(found)
+}
+
+/// A cluster that would begin empty.
+pub(crate) struct Empty {
+    pub(crate) cluster: Name,
+    pub(crate) member: Address,
+    pub(crate) snapshot: String,
+}
+
+/// The first of these control planes, where a plan makes every one of them.
+fn first_of_none<'a>(plan: &Plan, planes: &'a BTreeMap<Name, IpAddr>) -> Option<&'a Name> {
+    let made = |plane: &Name| {
+        plan.steps.iter().any(|step| {
+            step.address.kind == Kind::Member
+                && step.address.name == *plane
+                && step.action == Action::Create
+        })
+    };
+    planes.keys().next().filter(|_| planes.keys().all(made))
+}
+
 /// Whether another one is due by the schedule. One that is not yet taken was taken by a clock that
 /// went wrong, and does not count.
 pub(crate) fn due(all: &[Snapshot], every: SignedDuration, now: Timestamp) -> bool {
@@ -114,8 +153,10 @@ mod tests {
 
     use super::*;
 
-    /// The example lab's plan where some things were seen with a fault.
-    fn plan_of(faults: &[(&str, Remedy)]) -> (Plan, BTreeMap<Name, BTreeMap<Name, IpAddr>>) {
+    type Planned = (Plan, BTreeMap<Name, BTreeMap<Name, IpAddr>>);
+
+    /// The example lab's plan where some things were seen with a fault, and others not at all.
+    fn plan_of(faults: &[(&str, Remedy)], gone: &[&str]) -> Planned {
         let text = include_str!("../../../labs/quickstart-ha/lab.yaml").to_owned();
         let name = "lab.yaml".to_owned();
         let lab = model::read::read(&[Source { name, text }]).lab.unwrap();
@@ -123,6 +164,9 @@ mod tests {
         let resources = catalog::expand(&lab, &BTreeMap::new()).unwrap();
         let mut inventory = Inventory::default();
         for one in &resources {
+            if gone.contains(&one.address.to_string().as_str()) {
+                continue;
+            }
             let digest = Some(Digest::of(&one.spec));
             let mut seen = Observed::ours(digest, Some(one.spec.clone()));
             for (at, remedy) in faults {
@@ -146,7 +190,7 @@ mod tests {
     #[test]
     fn what_a_control_plane_holds_is_kept_before_its_machine_is_made_anew() {
         let kept = |faults: &[(&str, Remedy)]| {
-            let (plan, planes) = plan_of(faults);
+            let (plan, planes) = plan_of(faults, &[]);
             let all = at_risk(&plan, &planes).into_iter().cloned();
             (plan.steps.is_empty(), all.collect::<Vec<Name>>())
         };
@@ -158,6 +202,21 @@ mod tests {
         assert_eq!(kept(&[started]), (false, vec![]), "its disk stays");
         let anew = ("machine/control-plane-2", Remedy::Replace);
         assert_eq!(kept(&[worker, anew]), (false, vec![main]));
+    }
+
+    #[test]
+    fn a_cluster_begins_empty_where_none_of_its_control_planes_is_left() {
+        let begins = |gone: &[&str]| {
+            let (plan, planes) = plan_of(&[], gone);
+            let all = planes.values().next().unwrap();
+            first_of_none(&plan, all).cloned()
+        };
+        let members = [1, 2, 3].map(|n| format!("member/control-plane-{n}"));
+        let [one, two, three] = [0, 1, 2].map(|n: usize| members[n].as_str());
+        assert_eq!(begins(&[]), None);
+        assert_eq!(begins(&[one, two]), None, "one holds the data still");
+        let first: Name = "control-plane-1".parse().unwrap();
+        assert_eq!(begins(&[one, two, three]), Some(first));
     }
 
     #[test]

@@ -373,6 +373,13 @@ impl<'a> Change<'a> {
         if plan.is_empty() {
             return Ok(true);
         }
+        for one in snapshots::begun_empty(&self.session, plan)? {
+            tell(&format!(
+                "cluster {} begins empty: nothing is there that held its data; steading restore {} \
+                 takes it back to its newest snapshot",
+                one.cluster, one.snapshot
+            ));
+        }
         self.agreed(plan.impact())
     }
 

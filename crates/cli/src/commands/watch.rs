@@ -24,7 +24,7 @@ use crate::commands::{restore, review, snapshot};
 use crate::exit::Exit;
 use crate::output::{answer, tell};
 use crate::session::{self, Checked, Session};
-use crate::signals;
+use crate::{signals, snapshots};
 use metrics::Metrics;
 use restraint::Restraint;
 
@@ -209,9 +209,25 @@ impl Watch<'_> {
             }
             other => {
                 other?;
+                let plan = self.not_emptied(session, &plan)?;
                 Ok(Some(self.held_back(session, &plan)))
             }
         }
+    }
+
+    /// The plan without what would begin a cluster empty of which there is a snapshot: a person
+    /// says which of both it shall be.
+    fn not_emptied(&mut self, session: &Session, plan: &Plan) -> anyhow::Result<Plan> {
+        let empty = snapshots::begun_empty(session, plan)?;
+        for one in &empty {
+            let text = format!(
+                "leaves cluster {} alone, of which nothing is there that held its data: say steading \
+                 restore {}, or steading up to begin it empty",
+                one.cluster, one.snapshot
+            );
+            self.say(Some(session), &text);
+        }
+        Ok(plan.without(&empty.into_iter().map(|one| one.member).collect()))
     }
 
     /// The plan without what is not to be done now.
