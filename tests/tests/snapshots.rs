@@ -106,17 +106,35 @@ fn pods(lab: &Lab) -> Vec<String> {
 
 /// A node that joined anew after the snapshot had another range meanwhile.
 fn pods_are_where_their_nodes_were(lab: &Lab, taken: &str) {
-    let range = || {
-        let path = "jsonpath={.spec.podCIDR}";
-        let words = [
-            "kubectl", "--lab", "LAB", "get", "node", "worker-1", "-o", path,
-        ];
-        lab.run(&words).expect(0).stdout
+    let kubectl = |words: &[&str]| {
+        let all = [&["kubectl", "--lab", "LAB"], words].concat();
+        lab.run(&all)
     };
-    let before = range();
-    let words = ["kubectl", "--lab", "LAB", "delete", "node", "worker-1"];
-    let _ = lab.run(&words).expect(0);
+    let range = |node: &str| {
+        let path = "jsonpath={.spec.podCIDR}";
+        kubectl(&["get", "node", node, "-o", path]).stdout
+    };
+    let before = range("worker-1");
+    let _ = kubectl(&["delete", "node", "worker-1"]).expect(0);
+    // The range that it gave back, or that would be the next, is taken before it registers again.
+    let other = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"other"}}"#;
+    let file = lab.path().join("other.json");
+    std::fs::write(&file, other).expect("a file");
+    let _ = kubectl(&["create", "-f", &file.display().to_string()]).expect(0);
+    wait_until("another node has a range", LONG, || {
+        !range("other").is_empty()
+    });
+    let kubelet = [
+        "ssh", "--lab", "LAB", "worker-1", "--", "pkill", "-9", "kubelet",
+    ];
+    let _ = lab.run(&kubelet).expect(0);
+    wait_until("it has registered again", LONG, || {
+        let now = range("worker-1");
+        !now.is_empty() && now != before
+    });
+    let _ = kubectl(&["delete", "node", "other"]).expect(0);
     let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
+    let range = || range("worker-1");
     assert_ne!(range(), before);
     let ran = lab
         .run(&["restore", taken, "--lab", "LAB", "--yes"])
