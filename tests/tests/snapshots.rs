@@ -140,12 +140,12 @@ fn pods_are_where_their_nodes_were(lab: &Lab, taken: &str) {
         .run(&["restore", taken, "--lab", "LAB", "--yes"])
         .expect(0);
     assert_eq!(range(), before);
+    wait_until("all is well", LONG, || lab.status()["well"] == true);
     // The container runtime gives addresses out of it again.
     let file = "/etc/cni/net.d/10-containerd-net.conflist";
     let words = ["ssh", "--lab", "LAB", "worker-1", "--", "cat", file];
     let written = lab.run(&words).expect(0).stdout;
     assert!(written.contains(&before), "{written}");
-    wait_until("all is well", LONG, || lab.status()["well"] == true);
     let begins = before.trim_end_matches("0/24");
     for pod in pods(lab) {
         assert!(pod.starts_with(&format!("/{begins}")), "{pod}, {before}");
