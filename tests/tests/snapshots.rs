@@ -47,7 +47,6 @@ fn a_cluster_goes_back_to_a_snapshot() {
     assert!(answer(lab.podinfo_port(), LONG).is_some());
 
     killed_in_the_midst(&lab, &taken);
-    pods_are_where_their_nodes_were(&lab, &taken);
     by_a_schedule(&lab);
     lab.down_to_nothing();
 }
@@ -104,8 +103,12 @@ fn pods(lab: &Lab) -> Vec<String> {
     all
 }
 
-/// A node that joined anew after the snapshot had another range meanwhile.
-fn pods_are_where_their_nodes_were(lab: &Lab, taken: &str) {
+/// A node that joined anew after the snapshot had another range meanwhile. Known fault: all is well in
+/// the end, but podinfo does not always answer.
+#[test]
+fn a_node_that_joined_anew_gets_its_old_range_back() {
+    let (lab, taken) = taken("e2e-ranges");
+    let (lab, taken) = (&lab, taken.as_str());
     let kubectl = |words: &[&str]| {
         let all = [&["kubectl", "--lab", "LAB"], words].concat();
         lab.run(&all)
@@ -151,6 +154,7 @@ fn pods_are_where_their_nodes_were(lab: &Lab, taken: &str) {
         assert!(pod.starts_with(&format!("/{begins}")), "{pod}, {before}");
     }
     assert!(answer(lab.podinfo_port(), LONG).is_some());
+    lab.down_to_nothing();
 }
 
 /// Killed while it restores, whatever runs next carries it to its end.
