@@ -99,19 +99,28 @@ pub(crate) fn at_risk<'a>(
     risked.map(|(cluster, _)| cluster).collect()
 }
 
+/// The control plane that makes a cluster.
+pub(crate) fn first_plane(resources: &[Resource], cluster: &Name) -> Option<Address> {
+    let makes =
+        |spec: &Spec| matches!(spec, Spec::Member(one) if one.first && one.cluster == *cluster);
+    let first = resources.iter().find(|resource| makes(&resource.spec))?;
+    Some(first.address.clone())
+}
+
 /// The clusters that a plan begins from nothing, although there are snapshots of them: whatever held
-/// their data is gone. Each with the newest snapshot and the member that begins it.
+/// their data is gone.
 pub(crate) fn begun_empty(session: &Session, plan: &Plan) -> anyhow::Result<Vec<Empty>> {
     let mut found = Vec::new();
     for (cluster, planes) in planes(session.resources()) {
-        let Some(plane) = first_of_none(plan, &planes) else {
+        let first = first_plane(session.resources(), &cluster);
+        let Some(member) = first.filter(|_| makes_all(plan, &planes)) else {
             continue;
         };
         let all = session.snapshots.kept.list(cluster.as_str())?;
         found.extend(all.last().map(|newest| Empty {
-            member: Address::new(Kind::Member, plane.clone()),
-            snapshot: newest.id.clone(),
             cluster,
+            member,
+            snapshot: newest.id.clone(),
         }));
     }
     Ok(found)
@@ -120,12 +129,14 @@ pub(crate) fn begun_empty(session: &Session, plan: &Plan) -> anyhow::Result<Vec<
 /// A cluster that would begin empty.
 pub(crate) struct Empty {
     pub(crate) cluster: Name,
+    /// The member that begins it.
     pub(crate) member: Address,
+    /// The newest snapshot of it.
     pub(crate) snapshot: String,
 }
 
-/// The first of these control planes, where a plan makes every one of them.
-fn first_of_none<'a>(plan: &Plan, planes: &'a BTreeMap<Name, IpAddr>) -> Option<&'a Name> {
+/// Whether a plan makes every one of these control planes.
+fn makes_all(plan: &Plan, planes: &BTreeMap<Name, IpAddr>) -> bool {
     let made = |plane: &Name| {
         plan.steps.iter().any(|step| {
             step.address.kind == Kind::Member
@@ -133,7 +144,7 @@ fn first_of_none<'a>(plan: &Plan, planes: &'a BTreeMap<Name, IpAddr>) -> Option<
                 && step.action == Action::Create
         })
     };
-    planes.keys().next().filter(|_| planes.keys().all(made))
+    planes.keys().all(made)
 }
 
 /// Whether another one is due by the schedule. One that is not yet taken was taken by a clock that
@@ -208,15 +219,13 @@ mod tests {
     fn a_cluster_begins_empty_where_none_of_its_control_planes_is_left() {
         let begins = |gone: &[&str]| {
             let (plan, planes) = plan_of(&[], gone);
-            let all = planes.values().next().unwrap();
-            first_of_none(&plan, all).cloned()
+            makes_all(&plan, planes.values().next().unwrap())
         };
         let members = [1, 2, 3].map(|n| format!("member/control-plane-{n}"));
         let [one, two, three] = [0, 1, 2].map(|n: usize| members[n].as_str());
-        assert_eq!(begins(&[]), None);
-        assert_eq!(begins(&[one, two]), None, "one holds the data still");
-        let first: Name = "control-plane-1".parse().unwrap();
-        assert_eq!(begins(&[one, two, three]), Some(first));
+        assert!(!begins(&[]));
+        assert!(!begins(&[one, two]), "one holds the data still");
+        assert!(begins(&[one, two, three]));
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn made_anew(
     apply: &mut dyn FnMut(&Plan) -> anyhow::Result<Report>,
 ) -> anyhow::Result<()> {
     let cluster = &wanted.cluster;
-    let first = first_plane(session.resources(), cluster)
+    let first = snapshots::first_plane(session.resources(), cluster)
         .filter(|first| plan.steps.iter().any(|step| step.address == *first))
         .with_context(|| format!("the first control plane of {cluster} cannot be made now"))?;
     tell(&format!(
@@ -178,14 +178,6 @@ fn members(resources: &[Resource], cluster: &Name) -> Vec<Name> {
     nodes
         .map(|resource| resource.address.name.clone())
         .collect()
-}
-
-/// The control plane that makes a cluster.
-fn first_plane(resources: &[Resource], cluster: &Name) -> Option<Address> {
-    let makes =
-        |spec: &Spec| matches!(spec, Spec::Member(one) if one.first && one.cluster == *cluster);
-    let first = resources.iter().find(|resource| makes(&resource.spec))?;
-    Some(first.address.clone())
 }
 
 fn carried_out(

@@ -24,7 +24,8 @@ use crate::commands::{restore, review, snapshot};
 use crate::exit::Exit;
 use crate::output::{answer, tell};
 use crate::session::{self, Checked, Session};
-use crate::{signals, snapshots};
+use crate::signals;
+use crate::snapshots::{self, Empty};
 use metrics::Metrics;
 use restraint::Restraint;
 
@@ -163,7 +164,6 @@ impl Watch<'_> {
             return Ok(());
         };
         if plan.is_empty() {
-            self.say(Some(session), &nothing_to_do(&plan));
             for taken in snapshot::take_due(session, cancel)? {
                 self.write(Some(session), &format!("took snapshot {taken}"));
             }
@@ -189,7 +189,7 @@ impl Watch<'_> {
         })
     }
 
-    /// What is to be done now; `None` where the plan is refused.
+    /// What is to be done now, which is told where it is nothing; `None` where the plan is refused.
     fn decided(
         &mut self,
         session: &Session,
@@ -209,29 +209,19 @@ impl Watch<'_> {
             }
             other => {
                 other?;
-                let plan = self.not_emptied(session, &plan)?;
-                Ok(Some(self.held_back(session, &plan)))
+                if plan.is_empty() {
+                    self.say(Some(session), &nothing_to_do(&plan));
+                    return Ok(Some(plan));
+                }
+                let empty = snapshots::begun_empty(session, &plan)?;
+                Ok(Some(self.held_back(session, &plan, &empty)))
             }
         }
     }
 
-    /// The plan without what would begin a cluster empty of which there is a snapshot: a person
-    /// says which of both it shall be.
-    fn not_emptied(&mut self, session: &Session, plan: &Plan) -> anyhow::Result<Plan> {
-        let empty = snapshots::begun_empty(session, plan)?;
-        for one in &empty {
-            let text = format!(
-                "leaves cluster {} alone, of which nothing is there that held its data: say steading \
-                 restore {}, or steading up to begin it empty",
-                one.cluster, one.snapshot
-            );
-            self.say(Some(session), &text);
-        }
-        Ok(plan.without(&empty.into_iter().map(|one| one.member).collect()))
-    }
-
-    /// The plan without what is not to be done now.
-    fn held_back(&mut self, session: &Session, plan: &Plan) -> Plan {
+    /// The plan without what is not to be done now. Whether a cluster begins empty or goes back to a
+    /// snapshot, a person says.
+    fn held_back(&mut self, session: &Session, plan: &Plan, empty: &[Empty]) -> Plan {
         let now = Instant::now();
         let mut left = std::collections::BTreeSet::new();
         let mut why = Vec::new();
@@ -240,6 +230,11 @@ impl Watch<'_> {
                 why.push(format!(
                     "{} would delete data: say steading up",
                     step.address
+                ));
+            } else if let Some(one) = empty.iter().find(|one| one.member == step.address) {
+                why.push(format!(
+                    "cluster {} would begin empty: say steading restore {}, or steading up",
+                    one.cluster, one.snapshot
                 ));
             } else if !self.restraint.allows(&step.address, now) {
                 why.push(format!("{} was tried often enough for now", step.address));
