@@ -20,8 +20,8 @@ const FASTER: u64 = 10;
 /// How long a busy machine may keep the controllers, or this test, from doing what is due, in
 /// milliseconds of this test.
 const BUSY: u64 = 400;
-/// Nodes of each zone, and how many of them fall silent: one; so many that eviction stops; two,
-/// which have their turns.
+/// Nodes of each zone, and how many of them fall silent: one; so many that eviction stops (after
+/// the first ones, as they fall silent one after the other); two, which have their turns.
 const ZONES: [(&str, usize, usize); 3] = [("one", 6, 1), ("stops", 5, 3), ("turns", 6, 2)];
 const ZONE: &str = "topology.kubernetes.io/zone";
 
@@ -348,14 +348,22 @@ fn judge(
         let zone = ZONES.iter().find(|(zone, ..)| name.starts_with(zone));
         let &(zone, count, lost) = zone.expect("its zone");
         let taint = rules::eviction::taint(Some("1.36.3"));
-        let due = gone.after(taint).after(rules::brakes::turn(count, lost));
-        let due = (!rules::brakes::stops(count, lost)).then_some(due);
-        check(
-            &mut wrong,
-            &format!("{name} tainted ({zone})"),
-            tainted.get(name).copied(),
-            due,
-        );
+        // Where eviction stops, the first may be tainted before.
+        let at = tainted.get(name).copied();
+        let (turns, due) = if rules::brakes::stops(count, lost) {
+            (rules::brakes::BEFORE_IT_STOPS, at.is_some())
+        } else {
+            (lost, true)
+        };
+        let due = due.then(|| gone.after(taint).after(rules::brakes::turn(count, turns)));
+        check(&mut wrong, &format!("{name} tainted ({zone})"), at, due);
+    }
+    let before = tainted.keys().filter(|name| name.starts_with("stops"));
+    let before = before.count();
+    if before > rules::brakes::BEFORE_IT_STOPS {
+        wrong.push(format!(
+            "{before} nodes were tainted before eviction stopped"
+        ));
     }
     // The intervals are too wide to tell a taint of the same pass from one of the next: the first
     // of each zone has no turn to wait for.
@@ -383,10 +391,13 @@ fn judge(
             )),
             // It is deleted as others are, but nobody makes another one.
             (None, "state") => Some(moment("pods of gone nodes are deleted")),
+            (None, "braked") if tainted.contains_key(&name("stops", 0)) => {
+                Some(moment("pods of the first gone nodes may be deleted"))
+            }
             (None, _) => None,
         };
         check(&mut wrong, &format!("{app} deleted"), one.deleted, due);
-        let moves = line.verdict == whatif::timeline::Verdict::Moves;
+        let moves = line.verdict == whatif::timeline::Verdict::Moves || *app == "braked";
         // A ReplicaSet replaces at once: its pod waits for nothing that would take seconds.
         let due = due
             .filter(|_| moves)

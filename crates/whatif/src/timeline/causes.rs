@@ -45,7 +45,11 @@ pub(super) fn cause(
         }
         Cause::Daemon => "it has one pod on each node, and none moves".to_owned(),
         Cause::Patient => "its pods bear a gone node for ever".to_owned(),
-        Cause::Braked => "most of its zone is gone, so that nothing is evicted".to_owned(),
+        Cause::Braked => {
+            "most of its zone is gone, so that eviction stops; it moves only if its node fell \
+             silent among the first, or if its whole zone did and others stand"
+                .to_owned()
+        }
         Cause::NoRoom => "the nodes that are left may have no room for it".to_owned(),
         Cause::NoNode => "no node that is left takes it".to_owned(),
         Cause::NoControl(id) => {

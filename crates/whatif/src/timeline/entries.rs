@@ -2,6 +2,7 @@
 
 use super::course::Asker;
 use super::fate::{Away, Cause, Fate, Thing, Verdict};
+use crate::bits::Bits;
 use crate::ids::{ClusterId, ElementId, HostId, Id as _, NodeId, PoolId, StorageId};
 use crate::rules::{self, RuleNo};
 use crate::span::Span;
@@ -20,8 +21,10 @@ pub enum What {
     Leader(ClusterId),
     /// A node counts as gone.
     NotReady(NodeId),
-    /// Eviction stops in a zone of that many nodes.
+    /// Eviction stops in a zone.
     Braked(ClusterId),
+    /// Pods of the nodes that were tainted before it stopped are deleted.
+    EvictedBefore(ClusterId),
     /// Pods with the usual patience are deleted.
     Evicted(ClusterId),
     /// A storage serves again what lay on what went.
@@ -122,28 +125,36 @@ impl List<'_> {
         if in_order || asker.scenario.fenced {
             return;
         }
-        let gone = |zone: &crate::bits::Bits<NodeId>| zone.common(&asker.gone);
+        self.evictions(id, known.after(cluster.taint));
+    }
+
+    /// What the zones of a cluster do about pods of nodes that are gone and tainted.
+    fn evictions(&mut self, id: ClusterId, tainted: Span) {
+        let asker = self.asker;
+        let cluster = &asker.model.world.clusters[id];
+        let gone = |zone: &Bits<NodeId>| zone.common(&asker.gone);
+        // A zone that is gone whole is evicted as usual, if it is not the only one.
+        let stops = |zone: &Bits<NodeId>| {
+            let whole = gone(zone) == zone.len() && cluster.zones.len() > 1;
+            rules::brakes::stops(zone.len(), gone(zone)) && !whole
+        };
         let zones = || cluster.zones.iter();
-        if zones().any(|zone| rules::brakes::stops(zone.len(), gone(zone))) {
-            let at = known.after(cluster.taint);
-            self.add(at, What::Braked(id), RuleNo::Brakes, true);
+        let deleted = |turn: u64| {
+            let deleted = rules::eviction::deleted(tainted, rules::eviction::PATIENCE)?;
+            Some(deleted.after(Span::new(0, turn)))
+        };
+        if let Some(zone) = zones().find(|zone| stops(zone)) {
+            self.add(tainted, What::Braked(id), RuleNo::Brakes, true);
+            let turn = rules::brakes::turn(zone.len(), rules::brakes::BEFORE_IT_STOPS);
+            if let Some(deleted) = deleted(turn.latest) {
+                self.add(deleted, What::EvictedBefore(id), RuleNo::Brakes, false);
+            }
         }
         // Other zones go on.
-        let evicts =
-            zones().any(|zone| gone(zone) > 0 && !rules::brakes::stops(zone.len(), gone(zone)));
-        let tainted = known.after(cluster.taint);
-        if let Some(deleted) = rules::eviction::deleted(tainted, rules::eviction::PATIENCE)
-            && evicts
-        {
-            let zones = zones().filter(|zone| !rules::brakes::stops(zone.len(), gone(zone)));
-            let turns = zones.map(|zone| rules::brakes::turn(zone.len(), gone(zone)).latest);
-            let turn = Span::new(0, turns.max().unwrap_or(0));
-            self.add(
-                deleted.after(turn),
-                What::Evicted(id),
-                RuleNo::Eviction,
-                true,
-            );
+        let go_on = zones().filter(|zone| gone(zone) > 0 && !stops(zone));
+        let turns = go_on.map(|zone| rules::brakes::turn(zone.len(), gone(zone)).latest);
+        if let Some(deleted) = turns.max().and_then(deleted) {
+            self.add(deleted, What::Evicted(id), RuleNo::Eviction, true);
         }
     }
 
