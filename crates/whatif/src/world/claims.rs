@@ -308,14 +308,7 @@ impl World {
             kind,
             pools: Vec::new(),
         });
-        let pool = self.pools.push(Pool {
-            name: String::new(),
-            storage,
-            domains: Vec::new(),
-            size: 1,
-            min: 1,
-            unknown: None,
-        });
+        let pool = self.pools.push(Pool::whole(storage));
         self.storages[storage].pools.push(pool);
         pool
     }
