@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use include_dir::{Dir, include_dir};
+use include_dir::{Dir, File, include_dir};
 use model::lab::{Arch, Distribution};
 use model::resource::{Artifact, NodeImage};
 use serde::Deserialize;
@@ -31,36 +31,40 @@ struct BakedData {
 
 #[derive(Debug, Deserialize)]
 struct ArtifactData {
+    name: String,
     version: String,
 }
 
 /// The Kubernetes versions that node images exist for, the older before the newer.
 #[must_use]
 pub fn kubernetes_versions() -> Vec<String> {
-    image_data().map_or_else(Vec::new, |data| data.versions.into_keys().collect())
+    image_data().map_or_else(Vec::new, |data| data.versions.keys().cloned().collect())
 }
 
-fn image_data() -> Option<ImageData> {
-    let text = IMAGES.get_file("kubeadm.yaml")?.contents_utf8()?;
-    serde_saphyr::from_str(text).ok()
+/// The recipe, which is part of the program and read once; a test reads all of it.
+fn image_data() -> Option<&'static ImageData> {
+    static DATA: OnceLock<Option<ImageData>> = OnceLock::new();
+    let read = || {
+        let text = IMAGES.get_file("kubeadm.yaml")?.contents_utf8()?;
+        serde_saphyr::from_str(text).ok()
+    };
+    DATA.get_or_init(read).as_ref()
 }
 
 /// Whether only those nodes have a container image whose labs run it.
 pub(crate) fn is_further(name: &str) -> bool {
-    static ALL: OnceLock<BTreeSet<String>> = OnceLock::new();
-    let all = ALL.get_or_init(|| {
-        let further = image_data().map_or_else(Vec::new, |data| data.further);
-        further.into_iter().map(|image| image.name).collect()
-    });
-    all.contains(name)
+    image_data().is_some_and(|data| data.further.iter().any(|image| image.name == name))
 }
 
-fn artifact_version(name: &str) -> Option<String> {
-    let text = ARTIFACTS
-        .get_file(format!("{name}.yaml"))?
-        .contents_utf8()?;
-    let data: ArtifactData = serde_saphyr::from_str(text).ok()?;
-    Some(data.version)
+/// The version of an artifact. All of them are read once, as the recipe is.
+fn artifact_version(name: &str) -> Option<&'static str> {
+    static ALL: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    let read = |file: &File<'_>| {
+        let data: ArtifactData = serde_saphyr::from_str(file.contents_utf8()?).ok()?;
+        Some((data.name, data.version))
+    };
+    let all = ALL.get_or_init(|| ARTIFACTS.files().filter_map(read).collect());
+    all.get(name).map(String::as_str)
 }
 
 /// The image of a distribution's nodes, with those further container images in it that `run`;
@@ -95,14 +99,14 @@ pub(crate) fn node_image(
         .map(|name| {
             Some(Artifact {
                 name: name.parse().ok()?,
-                version: artifact_version(&name)?,
+                version: artifact_version(&name)?.to_owned(),
                 arch,
             })
         })
         .collect::<Option<_>>()?;
     Some(NodeImage {
-        debian: data.debian,
-        packages: data.packages,
+        debian: data.debian.clone(),
+        packages: data.packages.clone(),
         kubernetes: kubeadm.kubernetes.clone(),
         artifacts,
         recipe: data.recipe,
