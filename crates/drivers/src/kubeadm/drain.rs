@@ -128,11 +128,7 @@ fn cordon(cluster: &Cluster, name: &Name) -> Result<(), ApiError> {
 /// Lets pods be placed on a node, or not.
 pub(super) fn schedulable(cluster: &Cluster, name: &Name, may: bool) -> Result<(), ApiError> {
     let patch = json!({ "spec": { "unschedulable": !may } });
-    let url = format!("{}?fieldManager=steading", node_object::path(name.as_str()));
-    let content = "application/merge-patch+json";
-    cluster
-        .send(Request::with(http::Method::PATCH, url, content, &patch))
-        .map(|_| ())
+    node_object::patch(cluster, name, &patch)
 }
 
 /// What asking pods to leave came to.

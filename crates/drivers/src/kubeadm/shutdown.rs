@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use driver::{DriverError, StepContext};
-use http::Method;
 use model::name::Name;
 use serde_json::{Value, json};
 
@@ -115,7 +114,8 @@ impl Kubeadm {
             if found.as_ref().is_some_and(marked) {
                 let patch = json!({ "metadata": { "annotations": { MARK: null } },
                     "spec": { "unschedulable": false } });
-                send(&connected, node, &patch).map_err(|error| error.during(doing()))?;
+                node_object::patch(&connected, node, &patch)
+                    .map_err(|error| error.during(doing()))?;
                 welcomed.push(node.clone());
             }
         }
@@ -151,15 +151,7 @@ fn mark(cluster: &Cluster, node: &Name, own: &str) -> Result<bool, ApiError> {
     if object.pointer("/spec/unschedulable") != Some(&Value::Bool(true)) {
         let patch = json!({ "metadata": { "annotations": { MARK: "true" } },
             "spec": { "unschedulable": true } });
-        send(cluster, node, &patch)?;
+        node_object::patch(cluster, node, &patch)?;
     }
     Ok(true)
-}
-
-fn send(cluster: &Cluster, node: &Name, patch: &Value) -> Result<(), ApiError> {
-    let url = format!("{}?fieldManager=steading", node_object::path(node.as_str()));
-    let content = "application/merge-patch+json";
-    cluster
-        .send(Request::with(Method::PATCH, url, content, patch))
-        .map(|_| ())
 }
