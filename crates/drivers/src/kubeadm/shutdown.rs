@@ -3,7 +3,6 @@
 //! because of this, so that it does again when its host is back, and nobody's own cordon is lifted.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use driver::{DriverError, StepContext};
@@ -55,7 +54,7 @@ impl Kubeadm {
         context: &StepContext<'_>,
     ) -> Result<Vec<Asked>, DriverError> {
         let none = |why: &str| nodes.iter().map(|node| Asked::not(node, why)).collect();
-        let connected = match self.connected(cluster, context) {
+        let connected = match drain::answering(self, cluster, context) {
             Ok(connected) => connected,
             Err(why) => return Ok(none(&why)),
         };
@@ -103,8 +102,7 @@ impl Kubeadm {
         context: &StepContext<'_>,
     ) -> Result<Vec<Name>, DriverError> {
         let doing = || format!("letting nodes of {cluster} take pods");
-        let connected = self
-            .connected(cluster, context)
+        let connected = drain::answering(self, cluster, context)
             .map_err(|why| DriverError::new(doing()).caused_by(why))?;
         let mut welcomed = Vec::new();
         for node in nodes {
@@ -120,10 +118,6 @@ impl Kubeadm {
             }
         }
         Ok(welcomed)
-    }
-
-    fn connected(&self, cluster: &Name, context: &StepContext<'_>) -> Result<Arc<Cluster>, String> {
-        drain::answering(self, cluster, context)
     }
 }
 
