@@ -2,14 +2,13 @@
 //! disruption budgets let them, for a bounded time. A mark on each node says that it takes no pods
 //! because of this, so that it does again when its host is back, and nobody's own cordon is lifted.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use driver::{DriverError, StepContext};
 use model::name::Name;
 use serde_json::{Value, json};
 
-use super::drain::{self, Leaving};
+use super::drain::{self, Asked, LEAVE};
 use super::{Kubeadm, node_object};
 use crate::kube::client::{ApiError, Cluster, Request};
 use crate::kube::object::{items, lab_of, text};
@@ -17,29 +16,6 @@ use crate::kube::readiness::condition;
 
 /// The mark on a node that takes no pods because its host is shut down.
 const MARK: &str = "steading.dev/shut-down";
-/// How long pods may take to leave, and disruption budgets to allow it.
-pub const LEAVE: Duration = Duration::from_secs(120);
-
-/// What asking a node's pods came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The node.
-    pub node: Name,
-    /// The pods that left, as `NAMESPACE/NAME`.
-    pub left: BTreeSet<String>,
-    /// Why not all did, or why none was asked.
-    pub stays: Option<String>,
-}
-
-impl Asked {
-    fn not(node: &Name, why: impl Into<String>) -> Self {
-        Self {
-            node: node.clone(),
-            left: BTreeSet::new(),
-            stays: Some(why.into()),
-        }
-    }
-}
 
 impl Kubeadm {
     /// Asks the pods of nodes of a cluster to leave, all nodes together within [`LEAVE`]. Whatever
@@ -78,11 +54,7 @@ impl Kubeadm {
         for node in asked {
             let left = LEAVE.saturating_sub(start.elapsed());
             told.push(match drain::evict_all(&connected, node, left, context) {
-                Ok(Leaving { asked, stays }) => Asked {
-                    node: node.clone(),
-                    left: asked,
-                    stays,
-                },
+                Ok(asked) => asked,
                 Err(error) if context.cancel.requested() => return Err(error),
                 Err(error) => Asked::not(node, error.chain().join(": ")),
             });
