@@ -8,6 +8,7 @@ pub mod browser;
 pub mod counted;
 pub mod counter;
 pub mod dice;
+pub mod kubectl;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

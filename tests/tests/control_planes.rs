@@ -25,18 +25,13 @@ fn three_control_planes_survive_the_loss_of_any_one() {
     assert_eq!(parts, ["follower", "follower", "leader"]);
     assert_eq!(holders(&lab).len(), 1, "one holds the address");
     // Nobody's authority was handed over through the cluster.
-    let secrets = [
-        "kubectl",
-        "--lab",
-        "LAB",
-        "get",
-        "secrets",
-        "-n",
-        "kube-system",
-        "-o",
-        "name",
-    ];
-    assert!(!lab.run(&secrets).expect(0).stdout.contains("kubeadm-certs"));
+    let secrets = ["get", "secrets", "-n", "kube-system", "-o", "name"];
+    assert!(
+        !lab.kubectl(&secrets)
+            .expect(0)
+            .stdout
+            .contains("kubeadm-certs")
+    );
     let again = lab.up();
     assert!(again.stderr.contains("Nothing to do"), "{}", again.stderr);
 
@@ -74,17 +69,9 @@ fn three_control_planes_survive_the_loss_of_any_one() {
         lab.faults("machine/control-plane-1").contains("not run")
     });
     fs::remove_dir_all(lab.machines().join("control-plane-1")).expect("its folder");
-    let data = [
-        "kubectl",
-        "--lab",
-        "LAB",
-        "create",
-        "configmap",
-        "kept",
-        "--from-literal=a=b",
-    ];
+    let data = ["create", "configmap", "kept", "--from-literal=a=b"];
     // The one that is lost may have led etcd: until another does, nothing is written.
-    wait_until("it is written", LONG, || lab.run(&data).code == Some(0));
+    wait_until("it is written", LONG, || lab.kubectl(&data).code == Some(0));
     let healed = lab.run(&["heal", "LAB", "--yes"]).expect(0);
     assert!(healed.stderr.contains("kubeadm join"), "{}", healed.stderr);
     wait_until("all is well again", LONG, || lab.status()["well"] == true);
@@ -92,17 +79,8 @@ fn three_control_planes_survive_the_loss_of_any_one() {
     assert_eq!(after.len(), 3, "the lost member is forgotten: {after:?}");
     let kept: Vec<&String> = after.iter().filter(|id| ids.contains(id)).collect();
     assert_eq!(kept.len(), 2, "the others stayed: {ids:?}, {after:?}");
-    let kept = [
-        "kubectl",
-        "--lab",
-        "LAB",
-        "get",
-        "configmap",
-        "kept",
-        "-o",
-        "name",
-    ];
-    assert_eq!(lab.run(&kept).expect(0).stdout.trim(), "configmap/kept");
+    let kept = ["get", "configmap", "kept", "-o", "name"];
+    assert_eq!(lab.kubectl(&kept).expect(0).stdout.trim(), "configmap/kept");
     let snapshots = lab
         .run(&["snapshot", "list", "--lab", "LAB"])
         .expect(0)
@@ -181,17 +159,8 @@ fn holders(lab: &Lab) -> Vec<&'static str> {
 }
 
 fn nodes(lab: &Lab) -> Option<String> {
-    let get = [
-        "kubectl",
-        "--lab",
-        "LAB",
-        "get",
-        "nodes",
-        "--request-timeout=2s",
-        "-o",
-        "name",
-    ];
-    let ran = lab.run(&get);
+    let get = ["get", "nodes", "--request-timeout=2s", "-o", "name"];
+    let ran = lab.kubectl(&get);
     (ran.code == Some(0)).then_some(ran.stdout)
 }
 

@@ -42,9 +42,7 @@ fn a_lab_comes_up_answers_and_leaves_nothing_behind() {
     assert!(again.stderr.contains("Nothing to do"), "{}", again.stderr);
 
     // The kubeconfig holds no secret and works.
-    let ran = lab
-        .run(&["kubectl", "--lab", "LAB", "get", "nodes", "-o", "name"])
-        .expect(0);
+    let ran = lab.kubectl(&["get", "nodes", "-o", "name"]).expect(0);
     assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
     let kubeconfig = lab.path().join(".steading/kubeconfig-main.yaml");
     let kubeconfig = fs::read_to_string(kubeconfig).expect("the kubeconfig");
@@ -163,10 +161,8 @@ fn what_breaks_is_named_and_mended_while_the_rest_goes_on() {
     // Three times something was broken, so three requests can have been on their way.
     assert!(asked.again <= 3, "{} requests broke off", asked.again);
     must(&["kill", "-9", &lab.process("forward/podinfo").to_string()]);
-    let delete = [
-        "kubectl", "--lab", "LAB", "delete", "service", "-n", "podinfo", "podinfo",
-    ];
-    let _ = lab.run(&delete).expect(0);
+    let delete = ["delete", "service", "-n", "podinfo", "podinfo"];
+    let _ = lab.kubectl(&delete).expect(0);
     let due = lab.status()["due"].to_string();
     assert!(
         due.contains("app/podinfo") && due.contains("forward/podinfo"),
@@ -189,18 +185,8 @@ fn a_changed_file_changes_the_lab_and_no_more() {
     lab.edit(apps, third);
     let _ = lab.up();
     lab.assert_well();
-    let get = [
-        "kubectl",
-        "--lab",
-        "LAB",
-        "get",
-        "node",
-        "-l",
-        "disk=fast",
-        "-o",
-        "name",
-    ];
-    assert_eq!(lab.run(&get).expect(0).stdout.trim(), "node/worker-3");
+    let get = ["get", "node", "-l", "disk=fast", "-o", "name"];
+    assert_eq!(lab.kubectl(&get).expect(0).stdout.trim(), "node/worker-3");
 
     // A larger one: the plan says what it costs before it happens.
     lab.edit("cpu: 1, memory: 1Gi", "cpu: 4, memory: 3Gi");
@@ -211,25 +197,22 @@ fn a_changed_file_changes_the_lab_and_no_more() {
     );
     let _ = lab.up();
     let size = [
-        "kubectl",
-        "--lab",
-        "LAB",
         "get",
         "node",
         "worker-3",
         "-o",
         "jsonpath={.status.capacity.cpu}",
     ];
-    wait_until("Kubernetes sees it", LONG, || lab.run(&size).stdout == "4");
+    wait_until("Kubernetes sees it", LONG, || {
+        lab.kubectl(&size).stdout == "4"
+    });
 
     // Gone again, drained first.
     let resized = third.replace("cpu: 1, memory: 1Gi", "cpu: 4, memory: 3Gi");
     lab.edit(&resized, apps);
     let _ = lab.up();
     lab.assert_well();
-    let ran = lab
-        .run(&["kubectl", "--lab", "LAB", "get", "nodes", "-o", "name"])
-        .expect(0);
+    let ran = lab.kubectl(&["get", "nodes", "-o", "name"]).expect(0);
     assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
 
     // What runs by a container image that no node has is given it, and nothing is started anew.

@@ -35,9 +35,6 @@ fn what_only_looks_like_ours_is_left_alone() {
     // An object of the same name whose tag is another lab's.
     let other = "steading.dev/lab=11111111-2222-4333-8444-555555555555";
     let label = [
-        "kubectl",
-        "--lab",
-        "LAB",
         "label",
         "--overwrite",
         "-n",
@@ -45,15 +42,12 @@ fn what_only_looks_like_ours_is_left_alone() {
         "deployment/podinfo",
         other,
     ];
-    let _ = lab.run(&label).expect(0);
+    let _ = lab.kubectl(&label).expect(0);
     lab.edit("replicas: 2", "replicas: 1");
     let ran = lab.run(&["up", "LAB", "--yes"]);
     assert_ne!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("podinfo"), "{}", ran.stderr);
     let get = [
-        "kubectl",
-        "--lab",
-        "LAB",
         "get",
         "-n",
         "podinfo",
@@ -61,7 +55,11 @@ fn what_only_looks_like_ours_is_left_alone() {
         "-o",
         "jsonpath={.spec.replicas}",
     ];
-    assert_eq!(lab.run(&get).expect(0).stdout, "2", "it was not changed");
+    assert_eq!(
+        lab.kubectl(&get).expect(0).stdout,
+        "2",
+        "it was not changed"
+    );
     lab.down_to_nothing();
 }
 

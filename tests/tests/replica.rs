@@ -88,7 +88,7 @@ fn what_hangs_is_not_fenced(lab: &Lab) {
     let pids: Vec<&str> = children.split_whitespace().collect();
     assert!(pids.len() > 5, "{children}");
     signal("-STOP", &pids);
-    let node = || kubectl(lab, &["get", "node", "big"]);
+    let node = || lab.kubectl_json(&["get", "node", "big"]);
     wait_until("Kubernetes misses it", LONG, || ready(&node()) != "True");
     let plan = lab.run(&["plan", "LAB"]);
     assert!(!plan.stdout.contains("fence/"), "{}", plan.stdout);
@@ -135,7 +135,7 @@ fn off_and_on(lab: &Lab) -> BTreeMap<String, String> {
     let _ = on.wait();
     let _ = lab.run(&["on", "gamer", "--lab", "LAB"]).expect(0);
     lab.assert_well();
-    let node = kubectl(lab, &["get", "node", "big"]);
+    let node = lab.kubectl_json(&["get", "node", "big"]);
     assert_eq!(ready(&node), "True");
     assert!(
         !node["spec"]["taints"]
@@ -171,7 +171,7 @@ fn ready(node: &Value) -> String {
 
 /// The nodes of podinfo's pods, by the pods' names.
 fn pods(lab: &Lab) -> BTreeMap<String, String> {
-    let list = kubectl(lab, &["get", "pods", "-n", "podinfo"]);
+    let list = lab.kubectl_json(&["get", "pods", "-n", "podinfo"]);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let pods = list["items"].as_array().cloned().unwrap_or_default();
     pods.iter()
@@ -188,13 +188,6 @@ fn pods(lab: &Lab) -> BTreeMap<String, String> {
 
 fn nodes_of_pods(lab: &Lab) -> Vec<String> {
     pods(lab).into_values().collect()
-}
-
-/// What `kubectl` answers about the replica, as JSON.
-fn kubectl(lab: &Lab, words: &[&str]) -> Value {
-    let start = ["kubectl", "--replica", "--lab", "LAB"];
-    let words = [&start, words, &["-o", "json"]].concat();
-    serde_json::from_str(&lab.run(&words).expect(0).stdout).expect("JSON of kubectl")
 }
 
 fn capacity(lab: &Lab, node: &str) -> (String, String) {

@@ -35,15 +35,12 @@ const BUDGET: &str = r#"{ "apiVersion": "policy/v1", "kind": "PodDisruptionBudge
   "metadata": { "name": "held", "namespace": "held" },
   "spec": { "minAvailable": 2, "selector": { "matchLabels": { "app.kubernetes.io/instance": "held" } } } }"#;
 
-fn kubectl(lab: &Lab, words: &[&str]) -> String {
-    let mut all = vec!["kubectl", "--replica", "--lab", "LAB"];
-    all.extend(words);
-    lab.run(&all).expect(0).stdout
-}
-
 fn closed(lab: &Lab) -> bool {
     let field = "jsonpath={.spec.unschedulable}";
-    kubectl(lab, &["get", "node", "big", "-o", field]) == "true"
+    lab.kubectl(&["get", "node", "big", "-o", field])
+        .expect(0)
+        .stdout
+        == "true"
 }
 
 #[test]
@@ -53,11 +50,12 @@ fn a_shutdown_asks_disruption_budgets_and_tells_what_it_did() {
     let file = lab.path().join("budget.json");
     std::fs::write(&file, BUDGET).expect("writing it");
     let file = file.display().to_string();
-    let _ = kubectl(&lab, &["apply", "-f", &file]);
+    let _ = lab.kubectl(&["apply", "-f", &file]).expect(0);
     // The controller looks at it: else it lets nothing go for want of knowing.
     wait_until("the budget counts both pods", LONG, || {
         let field = "jsonpath={.status.currentHealthy}";
-        kubectl(&lab, &["get", "pdb", "-n", "held", "held", "-o", field]) == "2"
+        let get = ["get", "pdb", "-n", "held", "held", "-o", field];
+        lab.kubectl(&get).expect(0).stdout == "2"
     });
 
     let off = [
@@ -90,7 +88,7 @@ fn a_shutdown_asks_disruption_budgets_and_tells_what_it_did() {
     // The next time the budget lets it go, and the answer says so in words.
     let _ = lab.run(&["on", "gamer", "--lab", "LAB"]).expect(0);
     wait_until("big takes pods again", LONG, || !closed(&lab));
-    let _ = kubectl(&lab, &["delete", "-f", &file]);
+    let _ = lab.kubectl(&["delete", "-f", &file]).expect(0);
     lab.assert_well();
     let off = lab
         .run(&["off", "gamer", "--graceful", "--lab", "LAB"])

@@ -83,19 +83,8 @@ fn pods(lab: &Lab) -> Vec<String> {
     let path = "jsonpath={range .items[*]}{.spec.hostNetwork}/{.status.podIP}/\
                 {.status.containerStatuses[*].containerID}{\"\\n\"}{end}";
     let of = "spec.nodeName=worker-1,status.phase=Running";
-    let words = [
-        "kubectl",
-        "--lab",
-        "LAB",
-        "get",
-        "pods",
-        "-A",
-        "--field-selector",
-        of,
-        "-o",
-        path,
-    ];
-    let told = lab.run(&words).expect(0).stdout;
+    let words = ["get", "pods", "-A", "--field-selector", of, "-o", path];
+    let told = lab.kubectl(&words).expect(0).stdout;
     let own = told.lines().filter(|line| line.starts_with('/'));
     let mut all: Vec<String> = own.map(str::to_owned).collect();
     all.sort();
@@ -109,21 +98,18 @@ fn pods(lab: &Lab) -> Vec<String> {
 fn a_node_that_joined_anew_gets_its_old_range_back() {
     let (lab, taken) = taken("e2e-ranges");
     let (lab, taken) = (&lab, taken.as_str());
-    let kubectl = |words: &[&str]| {
-        let all = [&["kubectl", "--lab", "LAB"], words].concat();
-        lab.run(&all)
-    };
     let range = |node: &str| {
         let path = "jsonpath={.spec.podCIDR}";
-        kubectl(&["get", "node", node, "-o", path]).stdout
+        lab.kubectl(&["get", "node", node, "-o", path]).stdout
     };
     let before = range("worker-1");
-    let _ = kubectl(&["delete", "node", "worker-1"]).expect(0);
+    let _ = lab.kubectl(&["delete", "node", "worker-1"]).expect(0);
     // The range that it gave back, or that would be the next, is taken before it registers again.
     let other = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"other"}}"#;
     let file = lab.path().join("other.json");
     std::fs::write(&file, other).expect("a file");
-    let _ = kubectl(&["create", "-f", &file.display().to_string()]).expect(0);
+    let create = ["create", "-f", &file.display().to_string()];
+    let _ = lab.kubectl(&create).expect(0);
     wait_until("another node has a range", LONG, || {
         !range("other").is_empty()
     });
@@ -135,7 +121,7 @@ fn a_node_that_joined_anew_gets_its_old_range_back() {
         let now = range("worker-1");
         !now.is_empty() && now != before
     });
-    let _ = kubectl(&["delete", "node", "other"]).expect(0);
+    let _ = lab.kubectl(&["delete", "node", "other"]).expect(0);
     let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
     let range = || range("worker-1");
     assert_ne!(range(), before);
@@ -224,18 +210,18 @@ fn nothing_is_in_clear(lab: &Lab) {
 }
 
 fn keep(lab: &Lab, name: &str) {
-    let words = ["kubectl", "--lab", "LAB", "create", "configmap", name];
+    let words = ["create", "configmap", name];
     wait_until("it is written", LONG, || {
-        let ran = lab.run(&words);
+        let ran = lab.kubectl(&words);
         ran.code == Some(0) || ran.stderr.contains("already exists")
     });
 }
 
 fn kept(lab: &Lab, name: &str) -> bool {
-    let words = ["kubectl", "--lab", "LAB", "get", "configmap", name];
+    let words = ["get", "configmap", name];
     let mut found = None;
     wait_until("the API answers", LONG, || {
-        let ran = lab.run(&words);
+        let ran = lab.kubectl(&words);
         found = match ran.code {
             Some(0) => Some(true),
             _ if ran.stderr.contains("not found") => Some(false),

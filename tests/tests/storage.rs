@@ -82,23 +82,21 @@ fn volumes_follow_their_pods_and_data_never_goes_back() {
     );
     // The node that was away takes volumes as any other.
     let (second, _) = place(&lab, "counter");
-    kubectl(&lab, &["cordon", &second]);
-    kubectl(
-        &lab,
-        &[
-            "delete",
-            "pod",
-            "counter-0",
-            "-n",
-            "counter",
-            "--wait=false",
-        ],
-    );
+    let _ = lab.kubectl(&["cordon", &second]).expect(0);
+    let pod = [
+        "delete",
+        "pod",
+        "counter-0",
+        "-n",
+        "counter",
+        "--wait=false",
+    ];
+    let _ = lab.kubectl(&pod).expect(0);
     wait_until("the counter is back", LONG, || {
         count(port).is_some_and(|now| now.starts > 2)
     });
     assert_eq!(place(&lab, "counter").0, first);
-    kubectl(&lab, &["uncordon", &second]);
+    let _ = lab.kubectl(&["uncordon", &second]).expect(0);
     let seen = watched.end();
     assert!(seen > 10, "it was asked: {seen}");
 
@@ -113,14 +111,8 @@ fn watch(lab: &Lab) -> Child {
         .expect("starting steading")
 }
 
-fn kubectl(lab: &Lab, words: &[&str]) -> String {
-    let all = [&["kubectl", "--replica", "--lab", "LAB"], words].concat();
-    lab.run(&all).expect(0).stdout
-}
-
 fn list(lab: &Lab, words: &[&str]) -> Vec<Value> {
-    let text = kubectl(lab, &[words, &["-o", "json"]].concat());
-    let list: Value = serde_json::from_str(&text).expect("a list");
+    let list = lab.kubectl_json(words);
     list["items"].as_array().cloned().unwrap_or_default()
 }
 

@@ -59,9 +59,6 @@ fn a_minor_version_comes_node_by_node_while_the_application_answers() {
         .stdout;
     assert!(snapshots.contains("-upgrade "), "kept before: {snapshots}");
     let images = [
-        "kubectl",
-        "--lab",
-        "LAB",
         "get",
         "pods",
         "-n",
@@ -71,7 +68,7 @@ fn a_minor_version_comes_node_by_node_while_the_application_answers() {
         "-o",
         "jsonpath={.items[*].spec.containers[*].image}",
     ];
-    let images = lab.run(&images).expect(0).stdout;
+    let images = lab.kubectl(&images).expect(0).stdout;
     assert!(
         !images.contains("1.35.4") && images.contains("v1.36.3"),
         "{images}"
@@ -93,9 +90,7 @@ fn a_minor_version_comes_node_by_node_while_the_application_answers() {
 /// The versions that kubelets tell, each once.
 fn versions(lab: &Lab) -> Vec<String> {
     let path = "jsonpath={.items[*].status.nodeInfo.kubeletVersion}";
-    let ran = lab
-        .run(&["kubectl", "--lab", "LAB", "get", "nodes", "-o", path])
-        .expect(0);
+    let ran = lab.kubectl(&["get", "nodes", "-o", path]).expect(0);
     let mut all: Vec<String> = ran.stdout.split_whitespace().map(str::to_owned).collect();
     all.sort();
     all.dedup();

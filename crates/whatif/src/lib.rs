@@ -14,6 +14,7 @@
 
 pub mod bits;
 pub mod events;
+mod fields;
 pub mod ids;
 pub mod place;
 pub mod prove;

@@ -8,7 +8,7 @@ mod plain;
 mod storages;
 mod workloads;
 
-pub use plain::Plain;
+pub use plain::{Plain, what_stands};
 
 use crate::bits::Bits;
 use crate::ids::{ClusterId, ElementId, HostId, Id as _, NodeId, Table, WorkloadId};

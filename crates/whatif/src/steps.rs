@@ -175,13 +175,13 @@ impl<'a> Review<'a> {
 
     fn consequences(&self, taken: &Taken) -> Vec<String> {
         let model = self.around.model;
-        match (&taken.update, taken.seconds) {
-            (Some(update), _) => pods::consequences(model, &self.base, update),
-            (None, Some(_)) => away::consequences(model, &self.base, taken),
-            (None, None) if taken.node(model) => {
+        let for_good = taken.seconds.is_none();
+        match &taken.update {
+            Some(update) => pods::consequences(model, &self.base, update),
+            None if for_good && taken.node(model) => {
                 removed::consequences(model, &self.base, &taken.away)
             }
-            (None, None) => away::consequences(model, &self.base, taken),
+            None => away::consequences(model, &self.base, taken),
         }
     }
 

@@ -7,13 +7,12 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use random::{Dice, lab, model, small};
-use whatif::bits::Bits;
 use whatif::events::Scenario;
 use whatif::ids::{ElementId, WorkloadId};
 use whatif::prove::{
     Bound, Target, check_all, check_all_naively, compile, compile_beside, minimal_cuts,
 };
-use whatif::semantics::{Course, Model, Plain, State, evaluate};
+use whatif::semantics::{Course, Model, what_stands};
 use whatif::timeline::{Asker, Cause, Report, Thing, Verdict};
 use whatif::world::{Element, Failure};
 
@@ -25,14 +24,7 @@ fn named(seed: u64) -> Model {
 
 /// Everything that a state says, as one row.
 fn row(model: &Model, course: Course, failure: &Failure) -> Vec<bool> {
-    let mut state: State<bool> = State::default();
-    let mut joined = Bits::none(model.world.nodes.len());
-    evaluate(
-        model,
-        course,
-        &mut Plain::new(failure, &mut joined),
-        &mut state,
-    );
+    let state = what_stands(model, failure, course);
     [
         state.hosts,
         state.disks,
@@ -174,9 +166,7 @@ proptest! {
         scenario.off.copy_from(&failure);
         scenario.graceful = graceful;
         let course = Course { ended: graceful, ..Course::SURE };
-        let mut state: State<bool> = State::default();
-        let mut joined = Bits::none(model.world.nodes.len());
-        evaluate(&model, course, &mut Plain::new(&failure, &mut joined), &mut state);
+        let state = what_stands(&model, &failure, course);
         let mut asker = Asker::new(&model);
         let fates = asker.ask(&scenario);
         let up = |fate: &whatif::timeline::Fate| fate.verdict <= Verdict::Moves;

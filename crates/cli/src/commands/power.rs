@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use driver::{Cancel, StepContext};
 use drivers::container::How;
+use drivers::kubeadm::Asked;
 use jiff::Timestamp;
 use model::name::Name;
 use model::trouble::{NoTrouble, Trouble};
@@ -30,18 +31,7 @@ struct Switched<'a> {
     nodes: Vec<&'a Name>,
     /// What became of their pods, where they were asked to leave before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    asked: Vec<AskedNode>,
-}
-
-/// What asking a node's pods to leave came to.
-#[derive(Debug, Serialize)]
-struct AskedNode {
-    node: Name,
-    /// The pods that left before the power went.
-    left: Vec<String>,
-    /// Why not all of them did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stays: Option<String>,
+    asked: Vec<Asked>,
 }
 
 /// What the beginning or end of a trouble answers to programs.
@@ -161,15 +151,10 @@ fn asked(
     session: &Session,
     nodes: &[&Name],
     context: &StepContext<'_>,
-) -> Result<Vec<AskedNode>, driver::DriverError> {
+) -> Result<Vec<Asked>, driver::DriverError> {
     let mut told = Vec::new();
     for (cluster, own) in by_cluster(session, nodes) {
-        let asked = session.kubeadm.ask_to_leave(&cluster, &own, context)?;
-        told.extend(asked.into_iter().map(|one| AskedNode {
-            node: one.node,
-            left: one.left.into_iter().collect(),
-            stays: one.stays,
-        }));
+        told.extend(session.kubeadm.ask_to_leave(&cluster, &own, context)?);
     }
     Ok(told)
 }
@@ -186,17 +171,18 @@ fn by_cluster(session: &Session, nodes: &[&Name]) -> BTreeMap<Name, Vec<Name>> {
     all
 }
 
-impl AskedNode {
-    fn text(&self) -> String {
-        let left = match self.left.as_slice() {
-            [] => "no pod left it".to_owned(),
-            [one] => format!("{one} left it"),
-            several => format!("{} pods left it ({})", several.len(), several.join(", ")),
-        };
-        match &self.stays {
-            None => format!("{}: {left}", self.node),
-            Some(why) => format!("{}: {left}; went on without the others: {why}", self.node),
-        }
+/// What came of it, in words.
+fn in_words(asked: &Asked) -> String {
+    let node = &asked.node;
+    let left: Vec<&str> = asked.left.iter().map(String::as_str).collect();
+    let left = match left.as_slice() {
+        [] => "no pod left it".to_owned(),
+        [one] => format!("{one} left it"),
+        several => format!("{} pods left it ({})", several.len(), several.join(", ")),
+    };
+    match &asked.stays {
+        None => format!("{node}: {left}"),
+        Some(why) => format!("{node}: {left}; went on without the others: {why}"),
     }
 }
 
@@ -231,7 +217,7 @@ fn host_off(
     }
     let lab = arguments.of.lab.display();
     for one in &asked {
-        tell(&one.text());
+        tell(&in_words(one));
     }
     tell(&format!("{host} is off, and with it {}", list(&nodes)));
     tell(&format!(

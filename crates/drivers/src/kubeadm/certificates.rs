@@ -113,6 +113,12 @@ fn first_of(shown: &str) -> Option<End> {
     ends.min_by_key(|end| end.at)
 }
 
+/// Runs kubeadm by its configuration, which lies there already.
+fn kubeadm(inside: Inside<'_>, words: &[&str]) -> Result<(), DriverError> {
+    let argv = [&["kubeadm"], words, &["--config", CONFIG]].concat();
+    inside.must(&argv, MAKE)
+}
+
 /// Makes new certificates and starts anew what has read the old ones. kubeadm's configuration and
 /// the authorities lie there already.
 fn renew(
@@ -122,8 +128,7 @@ fn renew(
 ) -> Result<(), DriverError> {
     context.doing("renewing its certificates");
     inside.write(RENEWING, b"", 0o600)?;
-    let words = ["kubeadm", "certs", "renew", "all", "--config", CONFIG];
-    inside.must(&words, MAKE)?;
+    kubeadm(inside, &["certs", "renew", "all"])?;
     context.doing("starting the control plane anew with them");
     static_pods::restart(inside, member, context)?;
     inside.must(&["rm", "-f", RENEWING], SHORT)
@@ -152,14 +157,8 @@ impl Joining<'_> {
         inside.kubelet("-u")?;
         if others {
             // It tells how long those of kubelets last.
-            let words = [
-                "kubeadm",
-                "init",
-                "phase",
-                "control-plane",
-                "controller-manager",
-            ];
-            inside.must(&[&words, &["--config", CONFIG][..]].concat(), MAKE)?;
+            let phase = ["init", "phase", "control-plane", "controller-manager"];
+            kubeadm(inside, &phase)?;
         }
         renew(inside, self.member, self.context)
     }
@@ -176,8 +175,7 @@ impl Joining<'_> {
         self.write_config(marker)?;
         let [certificate, key] = ["crt", "key"].map(|end| format!("{PKI}/apiserver.{end}"));
         inside.must(&["rm", "-f", &certificate, &key], SHORT)?;
-        let words = ["kubeadm", "init", "phase", "certs", "apiserver"];
-        inside.must(&[&words, &["--config", CONFIG][..]].concat(), MAKE)
+        kubeadm(inside, &["init", "phase", "certs", "apiserver"])
     }
 
     /// Whether the cluster was told other things of its certificates.
@@ -204,9 +202,8 @@ impl Joining<'_> {
     /// Has the cluster know names and terms of certificates, for control planes that join later.
     pub(super) fn tell_cluster(&self, marker: &Marker) -> Result<(), DriverError> {
         self.write_config(marker)?;
-        let words = ["kubeadm", "init", "phase", "upload-config", "kubeadm"];
-        self.inside()
-            .must(&[&words, &["--config", CONFIG][..]].concat(), MAKE)
+        let phase = ["init", "phase", "upload-config", "kubeadm"];
+        kubeadm(self.inside(), &phase)
     }
 }
 

@@ -7,6 +7,7 @@ use driver::{DriverError, ErrorKind, Poll, StepContext};
 use model::lab::Role;
 use model::name::Name;
 use model::resource::Member;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::before::Risk;
@@ -17,7 +18,7 @@ use crate::kube::object::{LAB, items, lab_of, segment, text};
 use crate::kube::readiness::condition;
 
 /// How long pods may take to leave, and disruption budgets to allow it.
-const LEAVE: Duration = Duration::from_secs(120);
+pub const LEAVE: Duration = Duration::from_secs(120);
 /// How long the API server of a cluster that may be gone is asked.
 const ANSWER: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -113,8 +114,8 @@ pub(super) fn drain(
     cordon(cluster, name).map_err(failed)?;
     // On a node that is down nobody could end a pod; deleting the Node frees them.
     if matches!(condition(&node, "Ready"), Some(("True", _))) {
-        let leaving = evict_all(cluster, name, LEAVE, context)?;
-        if let Some(why) = leaving.stays {
+        let asked = evict_all(cluster, name, LEAVE, context)?;
+        if let Some(why) = asked.stays {
             context.doing(format!("going on without them: {why}"));
         }
     }
@@ -128,20 +129,30 @@ fn cordon(cluster: &Cluster, name: &Name) -> Result<(), ApiError> {
 /// Lets pods be placed on a node, or not.
 pub(super) fn schedulable(cluster: &Cluster, name: &Name, may: bool) -> Result<(), ApiError> {
     let patch = json!({ "spec": { "unschedulable": !may } });
-    let url = format!("{}?fieldManager=steading", node_object::path(name.as_str()));
-    let content = "application/merge-patch+json";
-    cluster
-        .send(Request::with(http::Method::PATCH, url, content, &patch))
-        .map(|_| ())
+    node_object::patch(cluster, name, &patch)
 }
 
-/// What asking pods to leave came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Leaving {
+/// What asking a node's pods to leave came to, as a shutdown answers it to programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// The node.
+    pub node: Name,
     /// The pods that were asked and left, as `NAMESPACE/NAME`.
-    pub(super) asked: BTreeSet<String>,
-    /// Why not all of them left in time.
-    pub(super) stays: Option<String>,
+    pub left: BTreeSet<String>,
+    /// Why not all of them left in time, or why none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays: Option<String>,
+}
+
+impl Asked {
+    /// Where none was asked.
+    pub(super) fn not(node: &Name, why: impl Into<String>) -> Self {
+        Self {
+            node: node.clone(),
+            left: BTreeSet::new(),
+            stays: Some(why.into()),
+        }
+    }
 }
 
 /// Evicts all pods that would move elsewhere, respecting disruption budgets for so long.
@@ -150,7 +161,7 @@ pub(super) fn evict_all(
     name: &Name,
     limit: Duration,
     context: &StepContext<'_>,
-) -> Result<Leaving, DriverError> {
+) -> Result<Asked, DriverError> {
     let query = format!(
         "/api/v1/pods?fieldSelector=spec.nodeName%3D{}",
         segment(name.as_str())
@@ -182,7 +193,11 @@ pub(super) fn evict_all(
         Ok(()) => None,
     };
     asked.retain(|pod| !staying.contains(pod));
-    Ok(Leaving { asked, stays })
+    Ok(Asked {
+        node: name.clone(),
+        left: asked,
+        stays,
+    })
 }
 
 /// Whether a pod moves elsewhere: not those that belong to the node itself, nor finished ones.
@@ -232,7 +247,7 @@ fn evict(cluster: &Cluster, pod: &Value) -> Result<String, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use super::moves;
+    use super::{Asked, moves};
     use serde_json::json;
 
     #[test]
@@ -248,5 +263,19 @@ mod tests {
         assert!(!moves(&json!({ "status": { "phase": "Succeeded" } })));
         assert!(!moves(&json!({ "metadata": { "annotations": {
             "kubernetes.io/config.mirror": "x" } } })));
+    }
+
+    #[test]
+    fn programs_are_told_why_pods_stay_only_where_some_do() {
+        let node = "big".parse().unwrap();
+        let mut asked = Asked::not(&node, "it is not ready");
+        let told = json!({ "node": "big", "left": [], "stays": "it is not ready" });
+        assert_eq!(json!(asked), told);
+        asked.left.insert("free/free-1".to_owned());
+        asked.stays = None;
+        assert_eq!(
+            json!(asked),
+            json!({ "node": "big", "left": ["free/free-1"] })
+        );
     }
 }

@@ -45,9 +45,9 @@ use model::name::Name;
 use model::plan::{Impact, Step};
 use model::resource::{Address, Kind, Member, Resource, Spec};
 
+pub use self::drain::{Asked, LEAVE};
 use self::inside::Inside;
 use self::pki::SecretStore;
-pub use self::shutdown::{Asked, LEAVE};
 pub use self::snapshot::{Content, Planes, SnapshotStore};
 use crate::kube::Clusters;
 

@@ -34,6 +34,15 @@ pub(crate) fn get(cluster: &Cluster, node: &Name) -> Result<Option<Value>, ApiEr
     }
 }
 
+/// Changes a Node by a JSON merge patch (RFC 7396).
+pub(crate) fn patch(cluster: &Cluster, node: &Name, patch: &Value) -> Result<(), ApiError> {
+    let url = format!("{}?fieldManager=steading", path(node.as_str()));
+    let content = "application/merge-patch+json";
+    cluster
+        .send(Request::with(http::Method::PATCH, url, content, patch))
+        .map(|_| ())
+}
+
 /// All Node objects; an API server that is just being started anew is asked again.
 pub(crate) fn all(cluster: &Cluster) -> Result<Vec<Value>, ApiError> {
     let list = cluster.send(Request::get("/api/v1/nodes"))?;
@@ -124,11 +133,7 @@ pub(crate) fn mark(
             "metadata": { "resourceVersion": text(&live, "/metadata/resourceVersion") },
             "spec": { "taints": wanted },
         });
-        let url = format!("{}?fieldManager=steading", path(name.as_str()));
-        let content = "application/merge-patch+json";
-        cluster
-            .send(Request::with(http::Method::PATCH, url, content, &patch))
-            .map_err(failed)?;
+        self::patch(cluster, name, &patch).map_err(failed)?;
     }
     // Last: it says which taints are ours.
     cluster

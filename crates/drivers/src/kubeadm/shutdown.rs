@@ -2,16 +2,13 @@
 //! disruption budgets let them, for a bounded time. A mark on each node says that it takes no pods
 //! because of this, so that it does again when its host is back, and nobody's own cordon is lifted.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use driver::{DriverError, StepContext};
-use http::Method;
 use model::name::Name;
 use serde_json::{Value, json};
 
-use super::drain::{self, Leaving};
+use super::drain::{self, Asked, LEAVE};
 use super::{Kubeadm, node_object};
 use crate::kube::client::{ApiError, Cluster, Request};
 use crate::kube::object::{items, lab_of, text};
@@ -19,29 +16,6 @@ use crate::kube::readiness::condition;
 
 /// The mark on a node that takes no pods because its host is shut down.
 const MARK: &str = "steading.dev/shut-down";
-/// How long pods may take to leave, and disruption budgets to allow it.
-pub const LEAVE: Duration = Duration::from_secs(120);
-
-/// What asking a node's pods came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The node.
-    pub node: Name,
-    /// The pods that left, as `NAMESPACE/NAME`.
-    pub left: BTreeSet<String>,
-    /// Why not all did, or why none was asked.
-    pub stays: Option<String>,
-}
-
-impl Asked {
-    fn not(node: &Name, why: impl Into<String>) -> Self {
-        Self {
-            node: node.clone(),
-            left: BTreeSet::new(),
-            stays: Some(why.into()),
-        }
-    }
-}
 
 impl Kubeadm {
     /// Asks the pods of nodes of a cluster to leave, all nodes together within [`LEAVE`]. Whatever
@@ -56,7 +30,7 @@ impl Kubeadm {
         context: &StepContext<'_>,
     ) -> Result<Vec<Asked>, DriverError> {
         let none = |why: &str| nodes.iter().map(|node| Asked::not(node, why)).collect();
-        let connected = match self.connected(cluster, context) {
+        let connected = match drain::answering(self, cluster, context) {
             Ok(connected) => connected,
             Err(why) => return Ok(none(&why)),
         };
@@ -80,11 +54,7 @@ impl Kubeadm {
         for node in asked {
             let left = LEAVE.saturating_sub(start.elapsed());
             told.push(match drain::evict_all(&connected, node, left, context) {
-                Ok(Leaving { asked, stays }) => Asked {
-                    node: node.clone(),
-                    left: asked,
-                    stays,
-                },
+                Ok(asked) => asked,
                 Err(error) if context.cancel.requested() => return Err(error),
                 Err(error) => Asked::not(node, error.chain().join(": ")),
             });
@@ -104,8 +74,7 @@ impl Kubeadm {
         context: &StepContext<'_>,
     ) -> Result<Vec<Name>, DriverError> {
         let doing = || format!("letting nodes of {cluster} take pods");
-        let connected = self
-            .connected(cluster, context)
+        let connected = drain::answering(self, cluster, context)
             .map_err(|why| DriverError::new(doing()).caused_by(why))?;
         let mut welcomed = Vec::new();
         for node in nodes {
@@ -115,15 +84,12 @@ impl Kubeadm {
             if found.as_ref().is_some_and(marked) {
                 let patch = json!({ "metadata": { "annotations": { MARK: null } },
                     "spec": { "unschedulable": false } });
-                send(&connected, node, &patch).map_err(|error| error.during(doing()))?;
+                node_object::patch(&connected, node, &patch)
+                    .map_err(|error| error.during(doing()))?;
                 welcomed.push(node.clone());
             }
         }
         Ok(welcomed)
-    }
-
-    fn connected(&self, cluster: &Name, context: &StepContext<'_>) -> Result<Arc<Cluster>, String> {
-        drain::answering(self, cluster, context)
     }
 }
 
@@ -151,15 +117,7 @@ fn mark(cluster: &Cluster, node: &Name, own: &str) -> Result<bool, ApiError> {
     if object.pointer("/spec/unschedulable") != Some(&Value::Bool(true)) {
         let patch = json!({ "metadata": { "annotations": { MARK: "true" } },
             "spec": { "unschedulable": true } });
-        send(cluster, node, &patch)?;
+        node_object::patch(cluster, node, &patch)?;
     }
     Ok(true)
-}
-
-fn send(cluster: &Cluster, node: &Name, patch: &Value) -> Result<(), ApiError> {
-    let url = format!("{}?fieldManager=steading", node_object::path(node.as_str()));
-    let content = "application/merge-patch+json";
-    cluster
-        .send(Request::with(Method::PATCH, url, content, patch))
-        .map(|_| ())
 }

@@ -1,9 +1,20 @@
 //! Truth values, for one failure at a time.
 
-use super::Algebra;
+use super::{Algebra, Course, Model, State, evaluate};
 use crate::bits::Bits;
 use crate::ids::{ElementId, NodeId};
 use crate::world::Failure;
+
+/// What stands of a model while that is away. Who asks often keeps a [`State`] and calls
+/// [`evaluate`] on it: this allocates one each time.
+#[must_use]
+pub fn what_stands(model: &Model, away: &Failure, course: Course) -> State<bool> {
+    let mut joined = Bits::none(model.world.nodes.len());
+    let mut state = State::default();
+    let mut plain = Plain::new(away, &mut joined);
+    evaluate(model, course, &mut plain, &mut state);
+    state
+}
 
 /// Truth values: one failure, asked directly.
 #[derive(Debug)]

@@ -7,9 +7,8 @@ use model::plan::{Action, Impact, Plan, Step};
 use model::resource::{Address, Kind};
 
 use super::pods::Update;
-use crate::bits::Bits;
 use crate::ids::Id as _;
-use crate::semantics::{Course, Model, Plain, State, evaluate};
+use crate::semantics::{Course, Model, what_stands};
 use crate::timeline::{Thing, name};
 use crate::world::{Controller, Element, Failure};
 
@@ -214,10 +213,7 @@ impl Standing {
     pub(super) fn of(model: &Model, away: &Failure) -> Self {
         let things = things(model);
         let of = |course: Course| {
-            let mut joined = Bits::none(model.world.nodes.len());
-            let mut state = State::default();
-            let mut plain = Plain::new(away, &mut joined);
-            evaluate(model, course, &mut plain, &mut state);
+            let state = what_stands(model, away, course);
             let stands = |thing: &Thing| match thing {
                 Thing::Api(id) => state.api.get(id.index()) == Some(&true),
                 Thing::Workload(id) => state.goes_on.get(id.index()) == Some(&true),

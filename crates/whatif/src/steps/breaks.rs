@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use model::lab::Lab;
 
 use super::Around;
-use crate::bits::Bits;
 use crate::ids::{ElementId, Id as _, WorkloadId};
 use crate::prove::{broken_beside, kept_within, named_event};
-use crate::semantics::{Course, Model, Plain, State as Standing, evaluate};
+use crate::semantics::{Course, Model, what_stands};
 use crate::span::Span;
 use crate::world::{Element, Failure};
 
@@ -29,11 +28,7 @@ impl<'a> State<'a> {
 
     /// The clusters that have a quorum.
     fn quorums(&self) -> Vec<bool> {
-        let mut joined = Bits::none(self.model.world.nodes.len());
-        let mut state = Standing::default();
-        let mut plain = Plain::new(self.away, &mut joined);
-        evaluate(self.model, Course::SURE, &mut plain, &mut state);
-        state.quorum
+        what_stands(self.model, self.away, Course::SURE).quorum
     }
 
     /// How many hosts have something that is away.

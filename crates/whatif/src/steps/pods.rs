@@ -6,10 +6,9 @@ use model::resource::{Address, Kind};
 use super::Around;
 use super::away::{Standing, Taken, lost};
 use super::rollout::{Rollout, What, rollouts};
-use crate::bits::Bits;
 use crate::ids::{ClusterId, Id as _, WorkloadId};
 use crate::rules::{RuleNo, updates};
-use crate::semantics::{Course, Model, Plain, State, evaluate};
+use crate::semantics::{Course, Model, what_stands};
 use crate::span::Span;
 use crate::world::{Attach, Controller, Failure, Origin};
 
@@ -145,10 +144,7 @@ pub(super) fn consequences(model: &Model, base: &Failure, update: &Update) -> Ve
 
 /// Whether it may run while that is away.
 fn runs(model: &Model, away: &Failure, id: WorkloadId) -> bool {
-    let mut joined = Bits::none(model.world.nodes.len());
-    let mut state = State::default();
-    let mut plain = Plain::new(away, &mut joined);
-    evaluate(model, Course::POSSIBLE, &mut plain, &mut state);
+    let state = what_stands(model, away, Course::POSSIBLE);
     state.goes_on.get(id.index()) == Some(&true)
 }
 

@@ -6,6 +6,7 @@ use model::plan::{Action, Reason, Step};
 use model::resource::Spec;
 use serde_json::Value;
 
+use crate::fields::{list, number, text};
 use crate::rules::updates;
 use crate::span::{Span, s};
 use crate::world::Controller;
@@ -123,15 +124,6 @@ fn names(fault: &str, object: &Value) -> bool {
         own.trim_end_matches(':') == name
     });
     kind_is && name_is && fault.contains("was changed")
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    let found = object.pointer(pointer).and_then(Value::as_str);
-    found.unwrap_or_default()
-}
-
-fn number(object: &Value, pointer: &str) -> Option<u64> {
-    object.pointer(pointer).and_then(Value::as_u64)
 }
 
 fn controller(object: &Value) -> Option<Controller> {
@@ -266,8 +258,7 @@ fn anew(object: &Value, old: Option<&Value>) -> Option<Rollout> {
 
 /// Whether pods bear any taint that keeps them off a node.
 fn everywhere(object: &Value) -> bool {
-    let all = object.pointer("/spec/template/spec/tolerations");
-    let mut all = all.and_then(Value::as_array).into_iter().flatten();
+    let mut all = list(object, "/spec/template/spec/tolerations").iter();
     all.any(|one| {
         let any = text(one, "/operator") == "Exists" && text(one, "/key").is_empty();
         any && ["", "NoSchedule"].contains(&text(one, "/effect"))
@@ -278,9 +269,9 @@ fn everywhere(object: &Value) -> bool {
 fn each(object: &Value) -> Span {
     let pod = "/spec/template/spec";
     let grace = number(object, &format!("{pod}/terminationGracePeriodSeconds")).unwrap_or(GRACE);
-    let containers = object.pointer(&format!("{pod}/containers"));
-    let containers = containers.and_then(Value::as_array).into_iter().flatten();
+    let containers = list(object, &format!("{pod}/containers"));
     let delay = containers
+        .iter()
         .filter_map(|one| number(one, "/readinessProbe/initialDelaySeconds"))
         .max();
     let bounded = |seconds: u64| s(seconds.min(MOST));
@@ -289,11 +280,10 @@ fn each(object: &Value) -> Span {
 
 fn images(object: &Value) -> BTreeSet<&str> {
     let lists = ["initContainers", "containers"];
-    let lists = lists.into_iter().filter_map(|list| {
-        let list = object.pointer(&format!("/spec/template/spec/{list}"));
-        list.and_then(Value::as_array)
-    });
-    let named = lists.flatten().map(|one| text(one, "/image"));
+    let all = lists
+        .into_iter()
+        .flat_map(|name| list(object, &format!("/spec/template/spec/{name}")));
+    let named = all.map(|one| text(one, "/image"));
     named.filter(|name| !name.is_empty()).collect()
 }
 

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::selectors::{self, Is, Labels, Requirement};
+use super::selectors::{self, Is, Requirement};
 use super::{Attach, Pool, Storage, StorageKind, VolumeUse, Workload, World, pods};
 use crate::bits::Bits;
+use crate::fields::{labels, list, text};
 use crate::ids::{NodeId, OfferId, PoolId};
 
 /// The class of volumes that nobody makes.
@@ -53,16 +54,6 @@ pub(super) struct Wanted {
 pub(super) struct Offered {
     classes: BTreeMap<String, Value>,
     volumes: BTreeMap<OfferId, Value>,
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    let found = object.pointer(pointer).and_then(Value::as_str);
-    found.unwrap_or_default()
-}
-
-fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
-    let list = object.pointer(pointer).and_then(Value::as_array);
-    list.map_or(&[], Vec::as_slice)
 }
 
 fn size(object: &Value, pointer: &str) -> Result<u64, String> {
@@ -256,14 +247,7 @@ impl World {
                 && list(&claim.spec, "/accessModes")
                     .iter()
                     .all(|mode| list(volume, "/spec/accessModes").contains(mode));
-            let labels = volume
-                .pointer("/metadata/labels")
-                .and_then(Value::as_object);
-            let labels: Labels = labels
-                .into_iter()
-                .flatten()
-                .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-                .collect();
+            let labels = labels(volume, "/metadata/labels");
             let meant = selector
                 .as_ref()
                 .is_none_or(|wanted| selectors::all_hold(wanted, &labels));
@@ -308,14 +292,7 @@ impl World {
             kind,
             pools: Vec::new(),
         });
-        let pool = self.pools.push(Pool {
-            name: String::new(),
-            storage,
-            domains: Vec::new(),
-            size: 1,
-            min: 1,
-            unknown: None,
-        });
+        let pool = self.pools.push(Pool::whole(storage));
         self.storages[storage].pools.push(pool);
         pool
     }

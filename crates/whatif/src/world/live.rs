@@ -16,8 +16,8 @@ use model::lab::{App, Lab};
 use model::name::Name;
 use serde_json::Value;
 
-use super::selectors::Labels;
 use super::{Ask, World, pods};
+use crate::fields::{list, number, text};
 use crate::ids::{NodeId, WorkloadId};
 
 /// A cluster's objects, and the lab that was made of them.
@@ -37,18 +37,6 @@ pub struct Live {
 pub struct Now {
     /// Nodes that are not ready.
     pub not_ready: Vec<NodeId>,
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
-    let list = object.pointer(pointer).and_then(Value::as_array);
-    list.map_or(&[], Vec::as_slice)
 }
 
 fn is_workload(object: &Value) -> bool {
@@ -143,7 +131,7 @@ impl Live {
                 continue;
             };
             world.workloads[id].at = self.places(world, object);
-            let replicas = object.pointer("/spec/replicas").and_then(Value::as_u64);
+            let replicas = number(object, "/spec/replicas");
             if let Some(replicas) = replicas.and_then(|count| usize::try_from(count).ok()) {
                 world.workloads[id].replicas = replicas;
             }
@@ -291,15 +279,6 @@ fn without_claims(object: &Value) -> Value {
         volumes.retain(|volume| volume.get("persistentVolumeClaim").is_none());
     }
     alone
-}
-
-/// The labels of a workload's pods.
-fn pod_labels(object: &Value) -> Labels {
-    let labels = object.pointer("/spec/template/metadata/labels");
-    let labels = labels.and_then(Value::as_object).into_iter().flatten();
-    labels
-        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-        .collect()
 }
 
 /// A workload of the world, and the object that it was made of.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::claims::Wanted;
 use super::pods::{self, Shape};
 use super::{Controller, Workload, selectors};
+use crate::fields::{list, number, text};
 use crate::place::eligible::Wish;
 use crate::rules;
 
@@ -41,21 +42,18 @@ impl Priorities {
             all.by_name.insert(name.to_owned(), critical(value));
         }
         for object in objects {
-            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-            if text("/kind") != Some("PriorityClass") {
+            if text(object, "/kind") != "PriorityClass" {
                 continue;
             }
             let value = object.get("value").and_then(Value::as_i64).unwrap_or(0);
             let class = Priority {
                 value: i32::try_from(value).unwrap_or(i32::MAX),
-                preempts: text("/preemptionPolicy") != Some("Never"),
+                preempts: text(object, "/preemptionPolicy") != "Never",
             };
             if object.get("globalDefault") == Some(&Value::Bool(true)) {
                 all.default = Some(class);
             }
-            if let Some(name) = text("/metadata/name") {
-                all.by_name.insert(name.to_owned(), class);
-            }
+            all.by_name.insert(name_of(object).to_owned(), class);
         }
         all
     }
@@ -65,14 +63,13 @@ impl Priorities {
             value: 0,
             preempts: true,
         };
-        let named = pod.get("priorityClassName").and_then(Value::as_str);
-        match named.filter(|name| !name.is_empty()) {
-            Some(name) => self
+        match text(pod, "/priorityClassName") {
+            "" => Ok(self.default.unwrap_or(plain)),
+            name => self
                 .by_name
                 .get(name)
                 .copied()
                 .ok_or_else(|| format!("the priority class {name} is not known")),
-            None => Ok(self.default.unwrap_or(plain)),
         }
     }
 }
@@ -89,7 +86,7 @@ pub(super) fn apply(
     wish: &mut Wish,
 ) -> Result<Shape, String> {
     let mut found = objects.iter().filter_map(|object| {
-        let kind = match object.get("kind").and_then(Value::as_str)? {
+        let kind = match text(object, "/kind") {
             "Deployment" => Controller::Deployment,
             "StatefulSet" => Controller::StatefulSet,
             "DaemonSet" => Controller::DaemonSet,
@@ -104,7 +101,7 @@ pub(super) fn apply(
         return Err("there are several workloads in it; only one is modelled".to_owned());
     }
     workload.controller = kind;
-    let replicas = object.pointer("/spec/replicas").and_then(Value::as_u64);
+    let replicas = number(object, "/spec/replicas");
     workload.replicas = replicas.map_or(1, |count| usize::try_from(count).unwrap_or(1));
     let Some(pod) = object.pointer("/spec/template/spec") else {
         return Err("its workload has no pod template".to_owned());
@@ -135,8 +132,7 @@ pub(super) struct Claim {
 
 /// The claims that a `StatefulSet` makes for each of its pods.
 fn templates(object: &Value) -> Vec<Claim> {
-    let all = object.pointer("/spec/volumeClaimTemplates");
-    let all = all.and_then(Value::as_array).into_iter().flatten();
+    let all = list(object, "/spec/volumeClaimTemplates").iter();
     all.map(|claim| Claim {
         name: name_of(claim).to_owned(),
         volume: Some(claimed(claim)),
@@ -146,8 +142,7 @@ fn templates(object: &Value) -> Vec<Claim> {
 }
 
 fn name_of(object: &Value) -> &str {
-    let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    name.unwrap_or_default()
+    text(object, "/metadata/name")
 }
 
 /// Looks the object of a claim up.
@@ -156,8 +151,7 @@ fn complete(objects: &[Value], claim: &mut Claim) {
         return;
     }
     let object = objects.iter().find(|object| {
-        let kind = object.get("kind").and_then(Value::as_str);
-        kind == Some("PersistentVolumeClaim") && name_of(object) == claim.name
+        text(object, "/kind") == "PersistentVolumeClaim" && name_of(object) == claim.name
     });
     claim.volume = object.map(claimed);
     claim.wanted = object.map(|object| wanted(object, false));
@@ -172,13 +166,11 @@ fn wanted(claim: &Value, each: bool) -> Wanted {
 }
 
 fn claimed(claim: &Value) -> Volume {
-    let modes = claim.pointer("/spec/accessModes").and_then(Value::as_array);
     let class = claim.pointer("/spec/storageClassName");
     Volume {
         class: class.and_then(Value::as_str).map(str::to_owned),
-        shared: modes
-            .into_iter()
-            .flatten()
+        shared: list(claim, "/spec/accessModes")
+            .iter()
             .any(|mode| mode == "ReadWriteMany"),
         ..Volume::default()
     }
@@ -188,7 +180,7 @@ fn claimed(claim: &Value) -> Volume {
 fn must_stay(objects: &[Value], shape: &Shape, replicas: usize) -> Result<usize, String> {
     let mut most = 0;
     for object in objects {
-        if object.get("kind").and_then(Value::as_str) != Some("PodDisruptionBudget") {
+        if text(object, "/kind") != "PodDisruptionBudget" {
             continue;
         }
         let selector = selectors::of_pods(object.pointer("/spec/selector"))?;

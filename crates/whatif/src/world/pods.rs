@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::manifests::Claim;
 use super::selectors::{self, Is, Labels, Requirement};
 use super::{Ask, HostPort, Protocol, Workload};
+use crate::fields::{list, number, pod_labels, text};
 use crate::place::eligible::{Term, Toleration, Wish};
 
 /// What a pod template says of other pods, before it is known who they are.
@@ -82,17 +83,16 @@ pub(super) fn take(
         }
     }
     node_affinity(pod, wish)?;
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let namespace = object.pointer("/metadata/namespace");
     let mut shape = Shape {
-        namespace: text("/metadata/namespace").map(str::to_owned),
-        labels: labels(object.pointer("/spec/template/metadata/labels")),
+        namespace: namespace.and_then(Value::as_str).map(str::to_owned),
+        labels: pod_labels(object),
         claims: claims(pod),
         ..Shape::default()
     };
     let required = "requiredDuringSchedulingIgnoredDuringExecution";
     let of = |kind: &str| {
-        let terms = pod.pointer(&format!("/affinity/{kind}/{required}"));
-        let terms = terms.and_then(Value::as_array).into_iter().flatten();
+        let terms = list(pod, &format!("/affinity/{kind}/{required}")).iter();
         let terms = terms.map(|term| others(term, &shape.labels));
         terms.collect::<Result<Vec<_>, _>>()
     };
@@ -103,15 +103,8 @@ pub(super) fn take(
     Ok(shape)
 }
 
-fn labels(of: Option<&Value>) -> Labels {
-    let all = of.and_then(Value::as_object).into_iter().flatten();
-    all.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-        .collect()
-}
-
 fn claims(pod: &Value) -> Vec<Claim> {
-    let all = pod.get("volumes").and_then(Value::as_array);
-    let all = all.into_iter().flatten();
+    let all = list(pod, "/volumes").iter();
     all.filter_map(|volume| {
         let name = volume.pointer("/persistentVolumeClaim/claimName")?.as_str();
         Some(Claim {
@@ -126,20 +119,14 @@ fn claims(pod: &Value) -> Vec<Claim> {
 /// What a pod asks for, as the scheduler counts: its containers together, or the largest of what
 /// runs before them, whichever is more. Source: Kubernetes, `k8s.io/component-helpers/resource`.
 fn asks(pod: &Value) -> Result<Ask, String> {
-    let list = |field: &str| {
-        pod.get(field)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
     let mut sum = Ask::default();
-    for container in list("containers") {
+    for container in list(pod, "/containers") {
         sum = plus(sum, of_one(container)?);
     }
     let (mut beside, mut most) = (Ask::default(), Ask::default());
-    for container in list("initContainers") {
+    for container in list(pod, "/initContainers") {
         let one = of_one(container)?;
-        let goes_on = container.get("restartPolicy").and_then(Value::as_str) == Some("Always");
+        let goes_on = text(container, "/restartPolicy") == "Always";
         let now = plus(beside, one);
         if goes_on {
             beside = now;
@@ -232,29 +219,21 @@ pub(super) fn memory(value: &Value) -> Result<u64, String> {
 /// Ports of the node that a pod takes; one that lives in the node's network takes all of its own.
 fn host_ports(pod: &Value) -> Vec<HostPort> {
     let in_network = pod.get("hostNetwork") == Some(&Value::Bool(true));
-    let list = |field: &str| {
-        pod.get(field)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
-    let goes_on = |one: &&Value| one.get("restartPolicy").and_then(Value::as_str) == Some("Always");
-    let containers = list("containers").chain(list("initContainers").filter(goes_on));
-    let ports = containers
-        .filter_map(|container| container.get("ports")?.as_array())
-        .flatten();
+    let goes_on = |one: &&Value| text(one, "/restartPolicy") == "Always";
+    let before = list(pod, "/initContainers").iter().filter(goes_on);
+    let containers = list(pod, "/containers").iter().chain(before);
+    let ports = containers.flat_map(|container| list(container, "/ports"));
     ports
         .filter_map(|port| {
             let own = port.get("hostPort").filter(|port| port.as_u64() != Some(0));
             let number = own.or_else(|| port.get("containerPort").filter(|_| in_network))?;
-            let text = |field: &str| port.get(field).and_then(Value::as_str);
-            let address = text("hostIP").and_then(|address| address.parse::<IpAddr>().ok());
+            let address = text(port, "/hostIP").parse::<IpAddr>().ok();
             Some(HostPort {
                 number: u16::try_from(number.as_u64()?).ok()?,
-                protocol: match text("protocol") {
-                    Some("UDP") => Protocol::Udp,
-                    Some("SCTP") => Protocol::Sctp,
-                    Some(_) | None => Protocol::Tcp,
+                protocol: match text(port, "/protocol") {
+                    "UDP" => Protocol::Udp,
+                    "SCTP" => Protocol::Sctp,
+                    _ => Protocol::Tcp,
                 },
                 address: address.filter(|address| !address.is_unspecified()),
             })
@@ -263,24 +242,23 @@ fn host_ports(pod: &Value) -> Vec<HostPort> {
 }
 
 fn tolerations(pod: &Value, workload: &mut Workload, wish: &mut Wish) -> Result<(), String> {
-    let all = pod.get("tolerations").and_then(Value::as_array);
     let mut patience = None;
-    for toleration in all.into_iter().flatten() {
-        let text = |field: &str| toleration.get(field).and_then(Value::as_str);
-        let effect = match text("effect") {
-            None | Some("") => None,
-            Some("NoSchedule") => Some(TaintEffect::NoSchedule),
-            Some("PreferNoSchedule") => Some(TaintEffect::PreferNoSchedule),
-            Some("NoExecute") => Some(TaintEffect::NoExecute),
-            Some(other) => return Err(format!("the taint effect {other} is not known")),
+    for toleration in list(pod, "/tolerations") {
+        let effect = match text(toleration, "/effect") {
+            "" => None,
+            "NoSchedule" => Some(TaintEffect::NoSchedule),
+            "PreferNoSchedule" => Some(TaintEffect::PreferNoSchedule),
+            "NoExecute" => Some(TaintEffect::NoExecute),
+            other => return Err(format!("the taint effect {other} is not known")),
         };
-        let value = match text("operator") {
-            Some("Exists") => None,
-            None | Some("" | "Equal") => Some(text("value").unwrap_or_default().to_owned()),
-            Some(other) => return Err(format!("the toleration {other} is not modelled")),
+        let value = match text(toleration, "/operator") {
+            "Exists" => None,
+            "" | "Equal" => Some(text(toleration, "/value").to_owned()),
+            other => return Err(format!("the toleration {other} is not modelled")),
         };
+        let key = text(toleration, "/key");
         let one = Toleration {
-            key: text("key").filter(|key| !key.is_empty()).map(str::to_owned),
+            key: (!key.is_empty()).then(|| key.to_owned()),
             value,
             effect,
         };
@@ -316,10 +294,8 @@ fn node_affinity(pod: &Value, wish: &mut Wish) -> Result<(), String> {
 
 /// A term of affinity or anti-affinity.
 fn others(term: &Value, own: &Labels) -> Result<Others, String> {
-    let named = term.get("namespaces").and_then(Value::as_array);
-    let named: Vec<String> = named
-        .into_iter()
-        .flatten()
+    let named: Vec<String> = list(term, "/namespaces")
+        .iter()
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect();
@@ -331,8 +307,8 @@ fn others(term: &Value, own: &Labels) -> Result<Others, String> {
         None => Namespaces::Named(named),
     };
     let mut selector = selectors::of_pods(term.get("labelSelector"))?;
-    add_keys(term, "matchLabelKeys", own, &mut selector, Is::In);
-    add_keys(term, "mismatchLabelKeys", own, &mut selector, Is::NotIn);
+    add_keys(term, "/matchLabelKeys", own, &mut selector, Is::In);
+    add_keys(term, "/mismatchLabelKeys", own, &mut selector, Is::NotIn);
     Ok(Others {
         key: key(term)?,
         selector,
@@ -343,13 +319,12 @@ fn others(term: &Value, own: &Labels) -> Result<Others, String> {
 /// Adds labels whose value is, or is not, that of the pod itself.
 fn add_keys(
     term: &Value,
-    field: &str,
+    pointer: &str,
     own: &Labels,
     selector: &mut Option<Vec<Requirement>>,
     is: impl Fn(Vec<String>) -> Is,
 ) {
-    let keys = term.get(field).and_then(Value::as_array);
-    for key in keys.into_iter().flatten().filter_map(Value::as_str) {
+    for key in list(term, pointer).iter().filter_map(Value::as_str) {
         if let (Some(value), Some(all)) = (own.get(key), selector.as_mut()) {
             all.push(Requirement {
                 key: key.to_owned(),
@@ -367,18 +342,14 @@ fn key(of: &Value) -> Result<String, String> {
 
 /// Hard constraints of spread; soft ones only sort nodes that fit.
 fn spread(pod: &Value, own: &Labels) -> Result<Vec<Spreading>, String> {
-    let all = pod
-        .get("topologySpreadConstraints")
-        .and_then(Value::as_array);
     let mut hard = Vec::new();
-    for one in all.into_iter().flatten() {
-        let text = |field: &str| one.get(field).and_then(Value::as_str);
-        if text("whenUnsatisfiable") == Some("ScheduleAnyway") {
+    for one in list(pod, "/topologySpreadConstraints") {
+        if text(one, "/whenUnsatisfiable") == "ScheduleAnyway" {
             continue;
         }
-        let number = |field: &str| one.get(field).and_then(Value::as_u64).unwrap_or(1);
+        let number_or_one = |pointer: &str| number(one, pointer).unwrap_or(1);
         let mut selector = selectors::of_pods(one.get("labelSelector"))?;
-        add_keys(one, "matchLabelKeys", own, &mut selector, Is::In);
+        add_keys(one, "/matchLabelKeys", own, &mut selector, Is::In);
         hard.push(Spreading {
             others: Others {
                 key: key(one)?,
@@ -386,10 +357,10 @@ fn spread(pod: &Value, own: &Labels) -> Result<Vec<Spreading>, String> {
                 selector: selector.filter(|selector| !selector.is_empty()),
                 namespaces: Namespaces::Own,
             },
-            most: u32::try_from(number("maxSkew")).unwrap_or(u32::MAX),
-            least_domains: usize::try_from(number("minDomains")).unwrap_or(1),
-            wanted_only: text("nodeAffinityPolicy") != Some("Ignore"),
-            borne_only: text("nodeTaintsPolicy") == Some("Honor"),
+            most: u32::try_from(number_or_one("/maxSkew")).unwrap_or(u32::MAX),
+            least_domains: usize::try_from(number_or_one("/minDomains")).unwrap_or(1),
+            wanted_only: text(one, "/nodeAffinityPolicy") != "Ignore",
+            borne_only: text(one, "/nodeTaintsPolicy") == "Honor",
         });
     }
     Ok(hard)

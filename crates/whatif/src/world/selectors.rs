@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::fields::{list, text};
+
 /// Labels of a node or a pod.
 pub type Labels = BTreeMap<String, String>;
 
@@ -92,19 +94,17 @@ pub(super) fn expressions(list: Option<&Value>) -> Result<Vec<Requirement>, Stri
 }
 
 fn expression(one: &Value) -> Result<Requirement, String> {
-    let text = |field: &str| one.get(field).and_then(Value::as_str).unwrap_or_default();
-    let values = one.get("values").and_then(Value::as_array);
-    let values: Vec<String> = values
-        .into_iter()
-        .flatten()
+    let key = text(one, "/key");
+    let values: Vec<String> = list(one, "/values")
+        .iter()
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect();
     let bound = || {
         let value = values.first().and_then(|value| value.parse().ok());
-        value.ok_or_else(|| format!("{} is compared with no number", text("key")))
+        value.ok_or_else(|| format!("{key} is compared with no number"))
     };
-    let is = match text("operator") {
+    let is = match text(one, "/operator") {
         "In" => Is::In(values),
         "NotIn" => Is::NotIn(values),
         "Exists" => Is::There,
@@ -114,7 +114,7 @@ fn expression(one: &Value) -> Result<Requirement, String> {
         other => return Err(format!("the operator {other:?} of a selector is not known")),
     };
     Ok(Requirement {
-        key: text("key").to_owned(),
+        key: key.to_owned(),
         is,
     })
 }

@@ -17,6 +17,20 @@ const COPIES: usize = 3;
 /// Rook's own default (`spec.mon.count`).
 const MONITORS: usize = 3;
 
+impl Pool {
+    /// The whole of a storage that is not divided into pools: there once, wherever it lies.
+    pub(super) const fn whole(storage: StorageId) -> Self {
+        Self {
+            name: String::new(),
+            storage,
+            domains: Vec::new(),
+            size: 1,
+            min: 1,
+            unknown: None,
+        }
+    }
+}
+
 impl World {
     pub(super) fn add_storages(&mut self, lab: &Lab, index: &mut Index) {
         for (at, name) in lab.storage.keys().enumerate() {
@@ -168,15 +182,7 @@ impl World {
                 }
             }
         } else if let Ok(name) = "all".parse() {
-            let row = Pool {
-                name: String::new(),
-                storage,
-                domains: Vec::new(),
-                size: 1,
-                min: 1,
-                unknown: None,
-            };
-            all.insert(name, self.pools.push(row));
+            all.insert(name, self.pools.push(Pool::whole(storage)));
         }
         all
     }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Live, Placed, pod_labels, text};
+use super::{Live, Placed};
+use crate::fields::{number, pod_labels, text};
 use crate::world::World;
 use crate::world::selectors;
 
@@ -29,9 +30,8 @@ pub(super) fn take(live: &Live, world: &mut World, placed: &[Placed<'_>]) {
             [] if unread => replicas,
             [] => continue,
             [budget] => {
-                let allowed = budget.pointer("/status/disruptionsAllowed");
                 // One that no controller has looked at lets nothing go.
-                let allowed = allowed.and_then(Value::as_u64).unwrap_or(0);
+                let allowed = number(budget, "/status/disruptionsAllowed").unwrap_or(0);
                 replicas.saturating_sub(usize::try_from(allowed).unwrap_or(usize::MAX))
             }
             // Of pods with several budgets the server lets none be evicted.

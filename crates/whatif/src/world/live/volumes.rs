@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Live, Placed, list, text};
+use super::{Live, Placed};
 use crate::bits::Bits;
+use crate::fields::{list, number, text};
 use crate::ids::{Id as _, NodeId, PoolId, StorageId, WorkloadId};
 use crate::world::claims::{made_for, reached_from, waits};
 use crate::world::{Attach, StorageKind, VolumeUse, World};
@@ -66,7 +67,7 @@ fn claimed(object: &Value) -> Vec<Claim> {
         own: false,
     });
     let set = text(object, "/metadata/name");
-    let replicas = object.pointer("/spec/replicas").and_then(Value::as_u64);
+    let replicas = number(object, "/spec/replicas");
     let replicas = replicas.unwrap_or(1).min(100);
     let templates = list(object, "/spec/volumeClaimTemplates");
     let each = templates.iter().flat_map(|one| {

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Live, Placed, list, pod_labels, text};
+use super::{Live, Placed};
 use crate::bits::Bits;
+use crate::fields::{list, pod_labels, text};
 use crate::ids::{ClusterId, NodeId, WorkloadId};
 use crate::world::selectors::{self, Labels};
 use crate::world::{BalancerKind, Way, World};
