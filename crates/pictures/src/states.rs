@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use whatif::events::Scenario;
 use whatif::ids::Id as _;
-use whatif::semantics::{Course, Model, Plain, State as Stands, evaluate};
+use whatif::semantics::{Course, Model, State as Stands, what_stands};
 use whatif::span::{Ms, Span};
 use whatif::timeline::{Asker, Line, Report, Verdict};
 use whatif::world::Element;
@@ -257,10 +257,7 @@ struct Around {
 impl Around {
     fn of(model: &Model, scenario: &Scenario) -> Self {
         let mut scenario = scenario.clone();
-        let mut joined = whatif::bits::Bits::none(model.world.nodes.len());
-        let mut stands = Stands::default();
-        let mut plain = Plain::new(scenario.gone(), &mut joined);
-        evaluate(model, Course::POSSIBLE, &mut plain, &mut stands);
+        let stands = what_stands(model, scenario.gone(), Course::POSSIBLE);
         let mut asker = Asker::new(model);
         asker.ask(&scenario);
         let back = |id| asker.node_back(id).filter(|back| back.latest > 0);
