@@ -51,9 +51,8 @@ impl Joining<'_> {
             .doing(format!("making its etcd out of snapshot {id}"));
         let content = self.driver.store()?.open(&member.cluster, id)?;
         let alone = [(self.name.clone(), member.clone())].into();
-        let list = snapshot::initial_cluster(&alone);
-        let token = format!("{id}-{}", self.context.generation.0);
-        snapshot::stage(inside, member, (&content, &list), &token)?;
+        let origin = snapshot::Origin::new(&content, &alone, id, self.context);
+        snapshot::stage(inside, member, &origin)?;
         snapshot::exchange(inside)
     }
 

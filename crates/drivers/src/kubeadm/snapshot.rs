@@ -6,16 +6,18 @@
 //! Until all are staged nothing is touched. From there on the restore is remembered beside the lab,
 //! so that one that was cut off is carried to its end: control planes of which only some have the
 //! old data would not be one cluster. Every member gets the same data under the same list of
-//! members, so that nobody has to join; revisions go on above all that anybody has seen, and what
-//! was watched is asked anew. Source: etcd 3.6, "Disaster recovery".
+//! members, so that nobody has to join; revisions go on above all that anybody has seen (from the
+//! time in milliseconds), and what was watched is asked anew. Source: etcd 3.6, "Disaster recovery".
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use driver::{DriverError, ErrorKind, Poll, StepContext};
+use jiff::Timestamp;
 use model::name::Name;
 use model::resource::Member;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -65,9 +67,9 @@ pub struct Planes<'a> {
 const FILE: &str = "/var/lib/steading/etcd/passing.db";
 /// Where data is made ready.
 const STAGED: &str = "/var/lib/steading/etcd/staged";
-/// How far revisions are raised: above all that was written since. A cluster at one change every
-/// millisecond writes so many in eleven days.
-const BUMP: &str = "--bump-revision=1000000000";
+/// How far revisions are raised where the clock is behind them: it was set back, or there were more
+/// changes than milliseconds. A cluster at one change every millisecond writes so many in eleven days.
+const RAISED: u64 = 1_000_000_000;
 
 /// Exchanges etcd's data for what is staged; the old is kept until the next time.
 const EXCHANGE: &str = r#"set -e
@@ -127,13 +129,11 @@ impl Kubeadm {
         let store = self.store()?;
         let content = store.open(planes.cluster, id)?;
         let standing = self.standing(planes, context)?;
-        let list = initial_cluster(&standing);
+        let origin = Origin::new(&content, &standing, id, context);
         for (name, member) in &standing {
             context.check_interrupted()?;
             context.doing(format!("making the data of {name} ready"));
-            let token = format!("{id}-{}", context.generation.0);
-            let inside = self.inside(context.scope, name);
-            stage(inside, member, (&content, &list), &token)?;
+            stage(self.inside(context.scope, name), member, &origin)?;
         }
         store.set_restoring(planes.cluster, Some(id))?;
         let insides = || {
@@ -218,8 +218,60 @@ fn whole(content: &[u8]) -> bool {
     !data.is_empty() && Sha256::digest(data).as_slice() == sum
 }
 
-/// All members, as etcd takes them.
-pub(super) fn initial_cluster(planes: &BTreeMap<Name, Member>) -> String {
+/// What all members of a restored cluster begin with. It holds Secrets, and cannot be printed.
+pub(super) struct Origin<'a> {
+    content: &'a [u8],
+    /// All members, as etcd takes them.
+    list: String,
+    /// Another one than before: members of the old cluster must not talk to those of the new one.
+    token: String,
+    /// The revision that they go on from: the time, in milliseconds since 1970. Whoever watches an
+    /// older one is told to ask anew. A fixed number above the snapshot's would come twice where a
+    /// cluster goes back to the same snapshot twice: whoever watches on from the first time would
+    /// wait, and be told nothing, until the second one had come as far.
+    revision: u64,
+}
+
+impl<'a> Origin<'a> {
+    pub(super) fn new(
+        content: &'a [u8],
+        planes: &BTreeMap<Name, Member>,
+        id: &str,
+        context: &StepContext<'_>,
+    ) -> Self {
+        Self {
+            content,
+            list: initial_cluster(planes),
+            token: format!("{id}-{}", context.generation.0),
+            revision: u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default(),
+        }
+    }
+}
+
+/// By how much a snapshot's revision is raised to come to a wanted one.
+fn raised(snapshot: u64, wanted: u64) -> u64 {
+    if wanted > snapshot {
+        wanted - snapshot
+    } else {
+        RAISED
+    }
+}
+
+/// The revision that a snapshot ends with.
+fn revision(inside: Inside<'_>) -> Result<u64, DriverError> {
+    let told = inside.output(
+        &["etcdutl", "snapshot", "status", FILE, "--write-out=json"],
+        LIMIT,
+    )?;
+    let told: Option<Value> = serde_json::from_slice(&told).ok();
+    let told = told.and_then(|told| told["revision"].as_u64());
+    told.ok_or_else(|| {
+        DriverError::new(format!("reading the snapshot on {}", inside.node))
+            .caused_by("etcdutl does not tell its revision")
+    })
+}
+
+fn initial_cluster(planes: &BTreeMap<Name, Member>) -> String {
     let one = |(name, member): (&Name, &Member)| format!("{name}={}", peer(member));
     planes.iter().map(one).collect::<Vec<_>>().join(",")
 }
@@ -240,28 +292,28 @@ pub(super) fn exchange(inside: Inside<'_>) -> Result<(), DriverError> {
 pub(super) fn stage(
     inside: Inside<'_>,
     member: &Member,
-    (content, list): (&[u8], &str),
-    token: &str,
+    origin: &Origin<'_>,
 ) -> Result<(), DriverError> {
     inside.must(&["rm", "-rf", STAGED], SHORT)?;
-    inside.write(FILE, content, 0o600)?;
-    let restored = inside.must(
-        &[
-            "etcdutl",
-            "snapshot",
-            "restore",
-            FILE,
-            &format!("--name={}", inside.node),
-            &format!("--initial-cluster={list}"),
-            // Another cluster than before: members of the old one must not talk to it.
-            &format!("--initial-cluster-token={token}"),
-            &format!("--initial-advertise-peer-urls={}", peer(member)),
-            &format!("--data-dir={STAGED}"),
-            BUMP,
-            "--mark-compacted",
-        ],
-        LIMIT,
-    );
+    inside.write(FILE, origin.content, 0o600)?;
+    let restored = revision(inside).and_then(|revision| {
+        inside.must(
+            &[
+                "etcdutl",
+                "snapshot",
+                "restore",
+                FILE,
+                &format!("--name={}", inside.node),
+                &format!("--initial-cluster={}", origin.list),
+                &format!("--initial-cluster-token={}", origin.token),
+                &format!("--initial-advertise-peer-urls={}", peer(member)),
+                &format!("--data-dir={STAGED}"),
+                &format!("--bump-revision={}", raised(revision, origin.revision)),
+                "--mark-compacted",
+            ],
+            LIMIT,
+        )
+    });
     let removed = inside.must(&["rm", "-f", FILE], SHORT);
     restored.and(removed)
 }
@@ -282,6 +334,20 @@ mod tests {
         assert!(!whole(&[]));
         content[0] ^= 1;
         assert!(!whole(&content));
+    }
+
+    #[test]
+    fn revisions_never_come_twice() {
+        let (snapshot, first, second) = (5_000, 1_795_000_000_000, 1_795_000_060_000);
+        let restored = snapshot + raised(snapshot, first);
+        assert_eq!(restored, first);
+        // A minute later, with a hundred changes a second in between.
+        assert!(snapshot + raised(snapshot, second) > restored + 60 * 100);
+        // Out of a snapshot of the restored cluster, and then out of the first one again.
+        let again = restored + 6_000;
+        let again = again + raised(again, second);
+        assert!(again > restored && again < snapshot + raised(snapshot, second + 5_000));
+        assert!(raised(restored, 0) > 0, "the clock was set back");
     }
 
     #[test]
