@@ -51,10 +51,11 @@ fn a_lab_comes_up_answers_and_leaves_nothing_behind() {
     comes_back_from_its_cluster(&lab);
 
     // Inside a node.
-    let ran = lab
-        .run(&["ssh", "--lab", "LAB", "worker-1", "--", "hostname"])
-        .expect(0);
-    assert_eq!(ran.stdout.trim(), "worker-1");
+    let words = ["ssh", "--lab", "LAB", "worker-1", "--"];
+    let ran = lab.run(&[&words[..], &["sh", "-c", "hostname; pwd"]].concat());
+    let ran = ran.expect(0);
+    assert_eq!(ran.stdout, "worker-1\n/\n");
+    assert_eq!(ran.stderr, "");
     let ran = lab
         .run(&["logs", "--lab", "LAB", "worker-1", "--lines", "5"])
         .expect(0);

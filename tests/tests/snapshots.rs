@@ -44,7 +44,7 @@ fn a_cluster_goes_back_to_a_snapshot() {
         .expect(0);
     assert!(kept(&lab, "before") && !kept(&lab, "after"));
     wait_until("all is well", LONG, || lab.status()["well"] == true);
-    assert!(answer(lab.podinfo_port(), LONG).is_some());
+    answers(&lab);
 
     killed_in_the_midst(&lab, &taken);
     whoever_watches_is_told(&lab);
@@ -74,9 +74,16 @@ fn a_cluster_comes_back_after_the_loss_of_all_control_planes() {
     let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
     assert!(kept(&lab, "before") && !kept(&lab, "after"));
     wait_until("all is well", LONG, || lab.status()["well"] == true);
-    assert!(answer(lab.podinfo_port(), LONG).is_some());
+    answers(&lab);
     assert_eq!(pods(&lab), before, "what runs on the worker was left alone");
     lab.down_to_nothing();
+}
+
+/// Pods that were begun anew take their time until the way to them is laid.
+fn answers(lab: &Lab) {
+    wait_until("podinfo answers", LONG, || {
+        answer(lab.podinfo_port(), Duration::from_secs(5)).is_some()
+    });
 }
 
 /// What runs on the worker with an address of its own: addresses and containers.
@@ -139,7 +146,7 @@ fn a_node_that_joined_anew_gets_its_old_range_back() {
     for pod in pods(lab) {
         assert!(pod.starts_with(&format!("/{begins}")), "{pod}, {before}");
     }
-    assert!(answer(lab.podinfo_port(), LONG).is_some());
+    answers(lab);
     lab.down_to_nothing();
 }
 
@@ -167,10 +174,7 @@ fn whoever_watches_is_told(lab: &Lab) {
         "--grace-period=1",
     ];
     let _ = lab.kubectl(&words).expect(0);
-    assert!(
-        answer(lab.podinfo_port(), LONG).is_some(),
-        "the way to new pods was not laid"
-    );
+    answers(lab);
     assert_ne!(pods(lab), before);
 }
 

@@ -111,12 +111,13 @@ impl Containers {
     }
 }
 
-/// Adds the entering of all namespaces of a process, with a clean environment.
+/// Adds the entering of all namespaces of a process, with a clean environment and in its folder: one
+/// of ours, opened before, would lie outside of what is seen there.
 fn enter(command: &mut Command, pid: i32) {
     command
         .args(["nsenter", "--target", &pid.to_string()])
         .args([
-            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/", "--",
+            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--",
         ])
         .env_clear()
         .env("PATH", seed::PATH);
