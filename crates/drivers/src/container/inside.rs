@@ -84,6 +84,9 @@ impl Containers {
         enter(&mut command, first.pid);
         // Between the namespaces stands a process that waits outside for the one inside.
         command.args(WITH_PARENT);
+        // nsenter opens its folder before it enters (only that of util-linux 2.38 can do otherwise):
+        // nobody inside could tell where that is.
+        command.args(["env", "--chdir=/"]);
         Ok(command)
     }
 
@@ -111,13 +114,12 @@ impl Containers {
     }
 }
 
-/// Adds the entering of all namespaces of a process, with a clean environment and in its folder: one
-/// of ours, opened before, would lie outside of what is seen there.
+/// Adds the entering of all namespaces of a process, with a clean environment.
 fn enter(command: &mut Command, pid: i32) {
     command
         .args(["nsenter", "--target", &pid.to_string()])
         .args([
-            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--",
+            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/", "--",
         ])
         .env_clear()
         .env("PATH", seed::PATH);
