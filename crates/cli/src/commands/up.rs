@@ -11,7 +11,8 @@ use engine::{Engine, EngineError, Report, RunLog as _, StoredLog};
 use jiff::Timestamp;
 use model::event::Outcome;
 use model::inventory::{Fault, Inventory, Observed, Presence, Remedy};
-use model::plan::{Action, Impact, Plan};
+use model::lab::Role;
+use model::plan::{Action, Impact, Plan, Step};
 use model::resource::{Address, NodeMachine, Resource, Spec};
 use store::Lock;
 use whatif::steps::Reviewed;
@@ -350,7 +351,18 @@ impl<'a> Change<'a> {
             })
             .collect();
         let machines: Vec<&NodeMachine> = new.iter().map(|(_, machine)| *machine).collect();
-        match (new.first(), self.session.container.preflight(&machines)) {
+        let is_plane = |step: &&Step| match &step.resource.spec {
+            Spec::Member(member) => {
+                let mut names = new.iter().map(|(address, _)| &address.name);
+                member.role == Role::ControlPlane && names.any(|name| *name == step.address.name)
+            }
+            _ => false,
+        };
+        let planes = plan.steps.iter().filter(is_plane).count() as u64;
+        match (
+            new.first(),
+            self.session.container.preflight(&machines, planes),
+        ) {
             (Some((address, _)), Some(refusal)) => Err(EngineError::Preflight {
                 address: (*address).clone(),
                 refusal,

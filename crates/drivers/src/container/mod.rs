@@ -59,11 +59,12 @@ impl ContainerDriver {
     }
 
     /// What keeps these machines, all of them together, from being made on this host, if anything.
-    /// Changes nothing. `precheck` asks the same for one machine; a run asks for all of its new
-    /// ones before it makes anything.
+    /// Changes nothing. A run asks for all of its new ones before it makes anything, and says how
+    /// many of them are to be control planes; `precheck` asks the same for one machine, which does
+    /// not know that.
     #[must_use]
-    pub fn preflight(&self, machines: &[&NodeMachine]) -> Option<Refusal> {
-        preflight::refusal(&self.paths, machines)
+    pub fn preflight(&self, machines: &[&NodeMachine], planes: u64) -> Option<Refusal> {
+        preflight::refusal(&self.paths, machines, planes)
     }
 
     /// Switches a host of a replica off: its machines and links are gone at once, or after its pods
@@ -232,8 +233,8 @@ impl Driver for ContainerDriver {
             return Ok(Precheck::Done);
         }
         let refusal = match &step.resource.spec {
-            Spec::Machine(spec) => self.preflight(&[spec]),
-            _ => self.preflight(&[]),
+            Spec::Machine(spec) => self.preflight(&[spec], 0),
+            _ => self.preflight(&[], 0),
         };
         Ok(refusal.map_or(Precheck::Ready, Precheck::Refused))
     }

@@ -24,9 +24,11 @@ const TOOLS: [(&str, &str); 4] = [
 /// inotify instances that one node takes, counted on a running three-node lab: kubelet 6,
 /// containerd and kube-proxy one each.
 const INOTIFY_PER_NODE: u64 = 8;
-/// Those that a control plane takes beyond: the API server 6, the controller manager 7, kubelet
-/// one more.
-const INOTIFY_PER_CONTROL_PLANE: u64 = 14;
+/// Those that a control plane takes beyond: the API server 6, the controller manager 2, kubelet
+/// one more. Counted on eleven nodes, three of them control planes, which take 120.
+const INOTIFY_PER_CONTROL_PLANE: u64 = 9;
+/// Those that the controller manager takes beyond that leads its cluster.
+const INOTIFY_OF_THE_LEADER: u64 = 5;
 
 /// File systems that the kernel must know.
 const FILE_SYSTEMS: [&str; 2] = ["overlay", "tmpfs"];
@@ -44,15 +46,20 @@ const DISK_PER_NODE: u64 = 512 << 20;
 /// Memory that must be free for a node that runs nothing but Kubernetes itself.
 const MEMORY_PER_NODE: u64 = 300 << 20;
 
-/// What keeps these machines, all of them together, from being made here, if anything.
-pub(super) fn refusal(paths: &HostPaths, machines: &[&NodeMachine]) -> Option<Refusal> {
+/// What keeps these machines, all of them together, from being made here, if anything; so many of
+/// them are to be control planes.
+pub(super) fn refusal(
+    paths: &HostPaths,
+    machines: &[&NodeMachine],
+    planes: u64,
+) -> Option<Refusal> {
     let nodes = machines.len() as u64;
     not_root()
         .or_else(missing_tool)
         .or_else(missing_file_system)
         .or_else(missing_feature)
         .or_else(missing_controller)
-        .or_else(|| too_few_inotify_instances(nodes))
+        .or_else(|| too_few_inotify_instances(nodes, planes))
         .or_else(|| too_little_space(&paths.machines, nodes))
         .or_else(|| too_little_memory(nodes))
 }
@@ -173,7 +180,7 @@ fn kernel_has(module: &str) -> bool {
     })
 }
 
-fn too_few_inotify_instances(nodes: u64) -> Option<Refusal> {
+fn too_few_inotify_instances(nodes: u64, planes: u64) -> Option<Refusal> {
     let limit: u64 = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances")
         .ok()?
         .trim()
@@ -182,8 +189,7 @@ fn too_few_inotify_instances(nodes: u64) -> Option<Refusal> {
     if nodes == 0 {
         return None;
     }
-    // A machine does not know what will run in it: at least one is a control plane.
-    let needed = nodes * INOTIFY_PER_NODE + INOTIFY_PER_CONTROL_PLANE;
+    let needed = inotify_needed(nodes, planes);
     let used = inotify_instances();
     (used + needed > limit).then(|| {
         let enough = (used + needed).next_power_of_two().max(1024);
@@ -195,6 +201,11 @@ fn too_few_inotify_instances(nodes: u64) -> Option<Refusal> {
             format!("raise the limit: sysctl fs.inotify.max_user_instances={enough}"),
         )
     })
+}
+
+const fn inotify_needed(nodes: u64, planes: u64) -> u64 {
+    let leader = if planes > 0 { INOTIFY_OF_THE_LEADER } else { 0 };
+    nodes * INOTIFY_PER_NODE + planes * INOTIFY_PER_CONTROL_PLANE + leader
 }
 
 /// inotify instances in use on this host.
@@ -262,7 +273,9 @@ mod tests {
 
     #[test]
     fn more_nodes_than_the_host_carries_are_refused_with_the_cure() {
-        let refusal = too_few_inotify_instances(100_000_000).unwrap();
+        assert_eq!(inotify_needed(11, 3), 120, "as counted");
+        assert_eq!(inotify_needed(1, 0), 8, "a worker that comes back");
+        let refusal = too_few_inotify_instances(100_000_000, 0).unwrap();
         assert!(refusal.hint.contains("fs.inotify.max_user_instances="));
         assert!(too_little_space(Path::new("/no/such/folder"), 1 << 30).is_some());
         assert!(too_little_memory(1 << 30).is_some());
