@@ -4,6 +4,7 @@
 //! touch nothing of each other or of the user's labs. They share the artifact cache and the node
 //! image. A lab is taken down when its test ends, however it ends.
 
+pub mod asked;
 pub mod browser;
 pub mod counted;
 pub mod counter;

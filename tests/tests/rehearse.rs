@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use e2e::asked::asked_while;
 use e2e::{Lab, wait_until};
 use serde_json::Value;
 
@@ -80,6 +81,7 @@ fn everything_measured_lies_in_what_was_said() {
     table.play(&lab, &[&format!("{holder},{}", followers[0])]);
     table.end(10);
     lab.assert_well();
+    nobody_notices(&lab);
     lab.down_to_nothing();
 }
 
@@ -160,6 +162,27 @@ fn of_the_lab(name: &'static str, events: &[&[&str]]) {
     }
     table.end(events.len());
     lab.down_to_nothing();
+}
+
+/// The power of a control plane goes that neither holds the address nor leads etcd: not one request
+/// fails.
+fn nobody_notices(lab: &Lab) {
+    let (holder, _) = holding(lab);
+    let status = lab.status();
+    let follows = |plane: &str| {
+        let member = &status["inventory"][format!("member/{plane}")];
+        member["facts"]["etcd"] == "follower"
+    };
+    let mut others = PLANES.iter().filter(|(host, _)| *host != holder);
+    let (host, _) = others.find(|(_, plane)| follows(plane)).expect("one");
+    let asked = asked_while(lab, || {
+        std::thread::sleep(Duration::from_secs(1));
+        let _ = lab.run(&["off", host, "--lab", "LAB"]).expect(0);
+        // Until its API server counts as down, and what is open to it is ended.
+        std::thread::sleep(Duration::from_secs(12));
+    });
+    assert!(asked.count > 100 && asked.failed.is_empty(), "{asked:?}");
+    let _ = lab.run(&["on", host, "--lab", "LAB"]).expect(0);
 }
 
 /// The host whose control plane holds the API's address, and the other two.
