@@ -8,9 +8,12 @@ pub const RULE: Rule = Rule {
     code: "W004",
     title: "eviction stops when most of a zone is gone",
     text: "In each zone one node every 10 s is tainted. When more than two nodes of a zone are gone \
-           and they are at least 55 % of it, nothing is evicted there (in zones of more than 50 \
-           nodes: slowly, one every 100 s). When all nodes of the cluster are gone, taints are \
-           taken back.",
+           and they are at least 55 % of it, eviction stops there (in zones of more than 50 nodes: \
+           one every 100 s). Nodes that go at one moment fall silent up to 10 s apart, as each \
+           renews its lease at a moment of its own: the first one or two may be tainted before, and \
+           their pods are evicted. A zone that is gone whole is evicted as usual while others stand, \
+           which is not counted on here: more that fails never heals. When all nodes of the cluster \
+           are gone, taints are taken back.",
     source: "Kubernetes pkg/controller/nodelifecycle (ComputeZoneState, handleDisruption); \
              --node-eviction-rate 0.1, --unhealthy-zone-threshold 0.55, --large-cluster-size-threshold 50; seen: \
              tests/tests/controllers.rs",
@@ -42,6 +45,14 @@ pub const fn stops(zone: usize, gone: usize) -> bool {
     zone - gone < must_be_there(zone)
 }
 
+/// The same of one of so many zones, when all of them are known: one that is gone whole is evicted as
+/// usual while others stand.
+#[must_use]
+pub const fn stops_among(zones: usize, zone: usize, gone: usize) -> bool {
+    let whole = gone == zone && zones > 1;
+    stops(zone, gone) && !whole
+}
+
 /// How much later a node's turn may come, with so many gone in its zone.
 #[must_use]
 pub const fn turn(zone: usize, gone: usize) -> Span {
@@ -52,7 +63,7 @@ pub const fn turn(zone: usize, gone: usize) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use super::stops;
+    use super::{stops, stops_among};
 
     #[test]
     fn two_of_three_evict_three_of_five_do_not() {
@@ -62,5 +73,6 @@ mod tests {
         assert!(!stops(6, 3), "50 of 100");
         assert!(stops(11, 7) && !stops(11, 6));
         assert!(!stops(51, 51), "large zones only slow down");
+        assert!(stops_among(2, 5, 4) && !stops_among(2, 5, 5) && stops_among(1, 5, 5));
     }
 }

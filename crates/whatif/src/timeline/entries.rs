@@ -133,11 +133,8 @@ impl List<'_> {
         let asker = self.asker;
         let cluster = &asker.model.world.clusters[id];
         let gone = |zone: &Bits<NodeId>| zone.common(&asker.gone);
-        // A zone that is gone whole is evicted as usual, if it is not the only one.
-        let stops = |zone: &Bits<NodeId>| {
-            let whole = gone(zone) == zone.len() && cluster.zones.len() > 1;
-            rules::brakes::stops(zone.len(), gone(zone)) && !whole
-        };
+        let count = cluster.zones.len();
+        let stops = |zone: &Bits<NodeId>| rules::brakes::stops_among(count, zone.len(), gone(zone));
         let zones = || cluster.zones.iter();
         let deleted = |turn: u64| {
             let deleted = rules::eviction::deleted(tainted, rules::eviction::PATIENCE)?;
