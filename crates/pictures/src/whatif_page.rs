@@ -179,13 +179,10 @@ fn becomes(things: &[Line], step: Option<&Step>) -> String {
 fn why(line: &Line) -> String {
     let perhaps = if line.certain { "" } else { "perhaps: " };
     let mut text = format!("{perhaps}{}", line.because);
-    if let Some(until) = line.until {
-        let word = if line.verdict == Verdict::Stays {
-            "away for up to"
-        } else {
-            "there again after"
-        };
-        text.push_str(&format!(", {word} {until}"));
+    match (line.verdict, line.away_for(), line.until) {
+        (Verdict::Stays, Some(long), _) => text.push_str(&format!(", away for up to {long}")),
+        (_, _, Some(until)) => text.push_str(&format!(", there again after {until}")),
+        (_, _, None) => {}
     }
     let nodes = [
         ("on", &line.certain_nodes),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::events::Question;
 use crate::rules::RuleNo;
 use crate::semantics::Model;
-use crate::span::Ms;
+use crate::span::{Ms, Span};
 use crate::timeline::{Asker, Line, Moment, NOT_READY, Report, Verdict};
 use crate::world::{NotFound, World};
 
@@ -164,16 +164,30 @@ impl Rehearsal<'_> {
             .map(|until| until.latest)
             .max();
         let silent_still = !silent.is_empty() && silent.last().copied() == self.last();
+        let at_a_time = line.away_for().map_or(Ms::MAX, |long| long.latest);
         let fits = match (stays, allowed) {
             (true, None) => silent.is_empty(),
             (_, Some(latest)) => {
                 let in_time = |last: &Ms| *last <= latest + self.period && !silent_still;
                 silent.last().is_none_or(in_time)
+                    && self.longest_silence() <= at_a_time.saturating_add(self.period)
             }
             (false, None) => !line.certain || silent_still,
         };
         let due = allowed.filter(|_| silent_still);
         self.compared(line, measured, fits, due)
+    }
+
+    /// From the first to the last of the looks in a row that were not answered, at most.
+    fn longest_silence(&self) -> Ms {
+        let silences = self
+            .seen
+            .chunk_by(|one, next| one.answered == next.answered);
+        let long = silences.filter_map(|looks| match looks {
+            [first, .., last] if !first.answered => Some(last.at - first.at),
+            _ => None,
+        });
+        long.max().unwrap_or(0)
     }
 
     fn node(&self, node: &str, moment: &Moment) -> Compared {
@@ -261,10 +275,15 @@ impl Rehearsal<'_> {
     fn compared(&self, line: &Line, measured: String, fits: bool, due: Option<Ms>) -> Compared {
         let may = if line.certain { "" } else { "perhaps " };
         let mut predicted = format!("{may}{}", line.verdict.word());
-        match (line.verdict, line.until) {
-            (Verdict::Stays, Some(until)) => predicted += &format!(", away for up to {until}"),
-            (_, Some(until)) => predicted += &format!(", there again at {until}"),
-            (_, None) => {}
+        match (line.verdict, line.away_for(), line.until) {
+            (Verdict::Stays, Some(long), _) => {
+                predicted += &format!(", away for up to {long}");
+                if let Some(from) = line.from.filter(|from| *from != Span::NOW) {
+                    predicted += &format!(" at {from}");
+                }
+            }
+            (_, _, Some(until)) => predicted += &format!(", there again at {until}"),
+            (_, _, None) => {}
         }
         let nodes: Vec<&str> = line
             .certain_nodes

@@ -47,6 +47,15 @@ impl Span {
         )
     }
 
+    /// How much later this is than another moment.
+    #[must_use]
+    pub const fn since(self, other: Self) -> Self {
+        Self::new(
+            self.earliest.saturating_sub(other.earliest),
+            self.latest.saturating_sub(other.latest),
+        )
+    }
+
     /// When both have happened.
     #[must_use]
     pub fn both(self, other: Self) -> Self {

@@ -62,6 +62,9 @@ struct Expected {
     certain: Option<bool>,
     #[serde(default)]
     rule: Option<String>,
+    /// Away from when, in seconds.
+    #[serde(default)]
+    from: Option<[u64; 2]>,
     /// There again, in seconds.
     #[serde(default)]
     until: Option<[u64; 2]>,
@@ -180,8 +183,8 @@ fn differences(case: &Case, report: &Report) -> Vec<String> {
 
 fn differs(name: &str, expected: &Expected, line: &Line) -> Vec<String> {
     let ms = |wanted: [u64; 2]| Some((wanted[0] * 1000, wanted[1] * 1000));
-    let until = line.until.map(|until| (until.earliest, until.latest));
-    let partly = line.partly.map(|partly| (partly.earliest, partly.latest));
+    let of = |span: Option<whatif::span::Span>| span.map(|span| (span.earliest, span.latest));
+    let (from, until, partly) = (of(line.from), of(line.until), of(line.partly));
     let checks = [
         ("verdict", line.verdict.word() == expected.verdict),
         (
@@ -196,6 +199,10 @@ fn differs(name: &str, expected: &Expected, line: &Line) -> Vec<String> {
                 .rule
                 .as_ref()
                 .is_none_or(|rule| rule == line.rule.rule().code),
+        ),
+        (
+            "from",
+            expected.from.is_none_or(|wanted| ms(wanted) == from),
         ),
         (
             "until",

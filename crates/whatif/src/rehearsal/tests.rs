@@ -97,6 +97,18 @@ fn the_api_may_be_silent_for_as_long_as_was_said() {
     handed_over.partly = Some(Span::seconds(1, 2));
     assert!(api(&handed_over, &["b", "!", "b"]));
     assert!(!api(&handed_over, &["b", "!", "!", "!", "!", "b"]));
+    let mut in_order = line(Verdict::Stays, false, Some(Span::seconds(1, 7)));
+    in_order.from = Some(Span::seconds(0, 5));
+    assert!(
+        api(&in_order, &["b", "!", "!", "b", "b", "!", "b"]),
+        "twice"
+    );
+    assert!(
+        !api(&in_order, &["b", "!", "!", "!", "!", "!", "b"]),
+        "too long at a time"
+    );
+    let late = ["b", "b", "b", "b", "b", "b", "b", "b", "b", "!", "b"];
+    assert!(!api(&in_order, &late), "after all is over");
     let down = line(Verdict::Down, true, None);
     assert!(api(&down, &["!", "!"]));
     assert!(!api(&down, &["!", "b"]));

@@ -9,7 +9,8 @@ pub const RULE: Rule = Rule {
     title: "the API's address moves after its owner's lease",
     text: "The control plane that has the address holds a lease. When it loses power, Talos waits \
            for the lease of 60 s: 40 to 60 s. kube-vip with its recommended 5 s takes 5 to 17 s. In \
-           an orderly shutdown the address is handed over at once.",
+           an orderly shutdown the address is handed over at once; an etcd that leads hands that \
+           over when it ends, up to 30 s later, after the pods.",
     source: "Talos internal/app/machined/pkg/controllers/network/operator/vip.go; \
              rwlove/home-ops#13727",
 };

@@ -85,6 +85,15 @@ pub struct Line {
     pub backup: Option<String>,
 }
 
+impl Line {
+    /// For how long it is away, if something ends it.
+    #[must_use]
+    pub fn away_for(&self) -> Option<Span> {
+        let from = self.from.unwrap_or(Span::NOW);
+        self.until.map(|until| until.since(from))
+    }
+}
+
 /// Something that happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

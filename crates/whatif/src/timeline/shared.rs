@@ -43,11 +43,16 @@ impl Asker<'_> {
         {
             return Fate::untouched(thing);
         }
-        let until = handed_over(cluster, &self.scenario);
+        // In order, the address goes at once and etcd at the end.
+        let from = match self.scenario.in_order() {
+            true => Span::new(0, rules::budgets::GRACE),
+            false => Span::NOW,
+        };
+        let until = handed_over(cluster, &self.scenario).after(from);
         Fate {
             certain: false,
             away: Some(Away {
-                from: Span::NOW,
+                from,
                 until: Some(until),
             }),
             cause: Cause::HandedOver(id),
