@@ -2,6 +2,7 @@
 //! budgets are heeded for a bounded time, what came of it is told, and the node takes pods again
 //! when its host is back.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use e2e::{Lab, wait_until};
@@ -90,6 +91,7 @@ fn a_shutdown_asks_disruption_budgets_and_tells_what_it_did() {
     wait_until("big takes pods again", LONG, || !closed(&lab));
     let _ = lab.kubectl(&["delete", "-f", &file]).expect(0);
     lab.assert_well();
+    nobody_works_against_it(&lab);
     let off = lab
         .run(&["off", "gamer", "--graceful", "--lab", "LAB"])
         .expect(0);
@@ -100,6 +102,48 @@ fn a_shutdown_asks_disruption_budgets_and_tells_what_it_did() {
     assert!(!closed(&lab));
     plans_tell_what_updates_and_removals_mean(&lab);
     lab.down_to_nothing();
+}
+
+/// A pod that does not end makes a shutdown long: meanwhile nothing of the node counts as broken. One
+/// that was killed has not happened.
+fn nobody_works_against_it(lab: &Lab) {
+    let inside = |words: &[&str]| {
+        let ssh = ["ssh", "--replica", "--lab", "LAB", "big", "--"];
+        lab.run(&[&ssh[..], words].concat()).expect(0).stdout
+    };
+    let kubelet = || inside(&["s6-svstat", "-o", "up", "/run/service/kubelet"]);
+    let _ = inside(&["pkill", "-STOP", "kube-proxy"]);
+    let mut off = lab
+        .command(&["off", "gamer", "--graceful", "--lab", "LAB"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starting steading");
+    wait_until("big is being shut down", LONG, || {
+        lab.faults("machine/big").contains("being shut down")
+    });
+    let plan = lab.run(&["plan", "LAB", "--format", "json"]).expect(0);
+    let plan: Value = serde_json::from_str(&plan.stdout).expect("a plan");
+    let steps = plan["steps"].as_array().expect("its steps");
+    let of_it = |step: &&Value| {
+        ["machine/big", "member/big"]
+            .map(Value::from)
+            .contains(&step["address"])
+    };
+    assert_eq!(steps.iter().find(of_it), None);
+    assert_eq!(kubelet().trim(), "false");
+    off.kill().expect("killing it");
+    let _ = off.wait();
+    let _ = inside(&["pkill", "-CONT", "kube-proxy"]);
+    // It takes no pods until the shutdown would have been over at the latest.
+    let over = "steading.dev/shut-down=2026-01-01T00:00:00Z";
+    let _ = lab
+        .kubectl(&["annotate", "node", "big", "--overwrite", over])
+        .expect(0);
+    assert!(closed(lab) && lab.faults("member/big").contains("takes no pods"));
+    let _ = lab.run(&["heal", "LAB", "--yes"]).expect(0);
+    assert_eq!(kubelet().trim(), "true");
+    assert!(!closed(lab));
+    lab.assert_well();
 }
 
 /// A changed app goes by its strategy; a node that is declared no more takes what is on it along.

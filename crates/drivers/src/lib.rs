@@ -8,6 +8,7 @@ pub mod image;
 pub mod kube;
 pub mod kubeadm;
 pub mod kvm;
+mod leaving;
 pub mod probe;
 
 use std::collections::BTreeMap;

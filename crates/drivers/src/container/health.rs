@@ -10,6 +10,7 @@ use model::resource::NodeMachine;
 use super::inside::Containers;
 use super::network::LINK;
 use super::seed;
+use crate::leaving;
 
 /// A service that died this often within [`CRASH_SECONDS`] is crashing. The supervisor starts it
 /// anew after a second each time.
@@ -23,7 +24,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Prints what there is to know in one go: an answer takes some milliseconds, each further one
 /// would take as many again.
-const ASK: &str = r#"ip -o address show dev "$1" 2>&1 | sed 's/^/address /'
+const ASK: &str = r#"[ ! -e "$2" ] || flock -ns "$2" true || echo leaving
+ip -o address show dev "$1" 2>&1 | sed 's/^/address /'
 ip -o route show default 2>&1 | sed 's/^/route /'
 ip -o link show dev "$1" 2>&1 | sed 's/^/link /'
 echo "now $(echo | s6-tai64n)"
@@ -49,7 +51,7 @@ pub(super) fn examine(
     node: &Name,
     spec: &NodeMachine,
 ) -> Observed {
-    let command = MachineCommand::new(["sh", "-c", ASK, "ask", LINK], LIMIT);
+    let command = MachineCommand::new(["sh", "-c", ASK, "ask", LINK, leaving::LOCK], LIMIT);
     let told = match Containers.run(scope, node, &command, &mut |_| {}) {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         // It ended while it was asked.
@@ -61,6 +63,10 @@ pub(super) fn examine(
             return seen.fault("it does not answer", Some(cause), Remedy::Repair);
         }
     };
+    if told.starts_with("leaving\n") {
+        // Whoever started its services anew now would work against that.
+        return seen.fault("it is being shut down", None, Remedy::Wait);
+    }
     for (what, cause) in link_faults(&told, spec) {
         seen = seen.fault(what, cause, Remedy::Repair);
     }

@@ -16,15 +16,31 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{self, Found};
 use super::{Containers, seed, tags};
-use crate::{HostPaths, durable};
+use crate::{HostPaths, durable, leaving};
 
 /// How long pods may take to end when a host is shut down: kubelet's usual grace period.
 const GRACE: Duration = Duration::from_secs(30);
-/// Ends all pods of a node, without anybody to start them anew. A constant; the folder of kubelet's
-/// service is a parameter.
-const END_PODS: &str = r#"s6-svc -d "$1"
-ctr -n k8s.io tasks ls -q | xargs -r -n 1 ctr -n k8s.io tasks kill --signal SIGTERM
-while ctr -n k8s.io tasks ls | grep -q RUNNING; do sleep 0.1; done"#;
+/// Ends all pods of a node, without anybody to start them anew. A constant; the folder of services
+/// and the lock are parameters.
+///
+/// What holds the API's address hands it over at once, and then ends what clients have open there:
+/// who waits for an answer would not learn that it is elsewhere. etcd ends last: its API server asks
+/// it once more when it takes leave, and would otherwise go on taking requests and answer none.
+/// Watches keep an API server for a minute; they end with its etcd.
+const END_PODS: &str = r#"exec 9>"$2"
+flock 9
+s6-svc -wd -T 5000 -d "$1/kubelet"
+for service in keepalived haproxy; do
+  [ ! -e "$1/$service" ] || s6-svc -wd -T 2000 -d "$1/$service"
+done
+etcd=$(ctr -n k8s.io containers ls -q 'labels."io.kubernetes.container.name"==etcd')
+running() { ctr -n k8s.io tasks ls | grep RUNNING | cut -d ' ' -f 1 | grep -vxF "$1"; }
+end() { xargs -r -n 1 ctr -n k8s.io tasks kill --signal SIGTERM; }
+running "$etcd" | end
+left=50
+while [ "$left" -gt 0 ] && running "$etcd" > /dev/null; do sleep 0.1; left=$((left - 1)); done
+running "" | end
+while running "" > /dev/null; do sleep 0.1; done"#;
 
 /// How a host is switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,8 +169,8 @@ pub(super) fn end(
 
 /// Ends the pods of some nodes, as a shutdown does. What does not end in time is cut off.
 fn end_pods(nodes: &[Name], context: &StepContext<'_>) {
-    let kubelet = format!("{}/kubelet", seed::SERVICES);
-    let ask = MachineCommand::new(["sh", "-c", END_PODS, "end", &kubelet], GRACE);
+    let argv = ["sh", "-c", END_PODS, "end", seed::SERVICES, leaving::LOCK];
+    let ask = MachineCommand::new(argv, GRACE);
     std::thread::scope(|threads| {
         for node in nodes {
             threads.spawn(|| Containers.run(context.scope, node, &ask, &mut |_| {}));

@@ -18,7 +18,7 @@ use crate::kube::object::{LAB, items, lab_of, segment, text};
 use crate::kube::readiness::condition;
 
 /// How long pods may take to leave, and disruption budgets to allow it.
-pub const LEAVE: Duration = Duration::from_secs(120);
+pub(super) const LEAVE: Duration = Duration::from_secs(120);
 /// How long the API server of a cluster that may be gone is asked.
 const ANSWER: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);

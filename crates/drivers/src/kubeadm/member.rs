@@ -17,7 +17,7 @@ use super::before::{self, Risk};
 use super::config::{DISCOVERY, NodeConfig, discovery};
 use super::inside::{Inside, Marker, Remains};
 use super::pki::ClusterIdentity;
-use super::{endpoint, etcd, node_object, ranges, roles, run, static_pods};
+use super::{endpoint, etcd, node_object, ranges, roles, run, shutdown, static_pods};
 use crate::kube::client::{Cluster, Request};
 use crate::kube::readiness::condition;
 
@@ -97,6 +97,14 @@ impl Joining<'_> {
             let scope = self.context.scope;
             node_object::mark(&cluster, scope, self.name, self.member, self.digest)
         })?;
+        if let Some(node) = self.node(&cluster)?
+            && shutdown::is_over(&node, Timestamp::now())
+        {
+            self.retry(|| {
+                let opened = shutdown::open(&cluster, self.name);
+                opened.map_err(|error| error.during("letting it take pods"))
+            })?;
+        }
         inside.write_marker(&Marker {
             lab: self.context.scope.id,
             digest: self.digest.clone(),

@@ -45,7 +45,7 @@ use model::name::Name;
 use model::plan::{Impact, Step};
 use model::resource::{Address, Kind, Member, Resource, Spec};
 
-pub use self::drain::{Asked, LEAVE};
+pub use self::drain::Asked;
 use self::inside::Inside;
 use self::pki::SecretStore;
 pub use self::snapshot::{Content, Planes, SnapshotStore};

@@ -12,9 +12,10 @@ use model::resource::{Address, Kind, Member, Resource, Spec};
 use serde_json::Value;
 
 use super::inside::{Inside, Marker};
-use super::{Kubeadm, certificates, etcd, node_object, ranges};
+use super::{Kubeadm, certificates, etcd, node_object, ranges, shutdown};
 use crate::kube::object::{lab_of, text};
 use crate::kube::readiness::condition;
+use crate::leaving;
 
 /// How long an API server may take to answer an observation.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -98,6 +99,15 @@ fn nodes(driver: &Kubeadm, scope: &Scope, cluster: &Name) -> Nodes {
 
 /// One wanted member; `None` where nothing of it is there.
 fn look(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> {
+    let mut seen = examined(inside, member, nodes)?;
+    if !seen.faults.is_empty() && leaving::under_way(inside.machines, inside.scope, inside.node) {
+        seen.faults.clear();
+        seen = seen.fault("its machine is being shut down", None, Remedy::Wait);
+    }
+    Some(seen)
+}
+
+fn examined(inside: Inside<'_>, member: &Member, nodes: &Nodes) -> Option<Observed> {
     if matches!(nodes, Nodes::Never) {
         return None;
     }
@@ -185,6 +195,10 @@ fn judge(observed: Observed, inside: Inside<'_>, member: &Member, node: &Value) 
             observed = observed.fault("the node is not ready", Some(cause), remedy);
         }
         None => observed = observed.fault("kubelet has not reported yet", None, Remedy::Wait),
+    }
+    if shutdown::is_over(node, Timestamp::now()) {
+        let what = "it takes no pods since its host was to be shut down";
+        observed = observed.fault(what, None, Remedy::Repair);
     }
     if !node_object::marked(node, member) {
         let what = "its labels or taints were changed by somebody";

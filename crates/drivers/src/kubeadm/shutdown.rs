@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use driver::{DriverError, StepContext};
+use jiff::{SignedDuration, Timestamp};
 use model::name::Name;
 use serde_json::{Value, json};
 
@@ -14,11 +15,30 @@ use crate::kube::client::{ApiError, Cluster, Request};
 use crate::kube::object::{items, lab_of, text};
 use crate::kube::readiness::condition;
 
-/// The mark on a node that takes no pods because its host is shut down.
+/// The mark on a node that takes no pods because its host is shut down: until when that is over.
 const MARK: &str = "steading.dev/shut-down";
+/// How long a shutdown takes at most: pods leave, others end, a machine is off.
+const SHUTDOWN: SignedDuration = SignedDuration::from_secs(180);
+
+/// Whether a node bears the mark of a shutdown that is over by now: whoever shut it down was killed,
+/// or its host is back.
+pub(super) fn is_over(node: &Value, now: Timestamp) -> bool {
+    let mark = node["metadata"]["annotations"].get(MARK);
+    mark.is_some_and(|until| {
+        let until = until.as_str().and_then(|until| until.parse().ok());
+        until.is_none_or(|until: Timestamp| until < now)
+    })
+}
+
+/// Lets a node that bears the mark take pods again.
+pub(super) fn open(cluster: &Cluster, node: &Name) -> Result<(), ApiError> {
+    let patch = json!({ "metadata": { "annotations": { MARK: null } },
+        "spec": { "unschedulable": false } });
+    node_object::patch(cluster, node, &patch)
+}
 
 impl Kubeadm {
-    /// Asks the pods of nodes of a cluster to leave, all nodes together within [`LEAVE`]. Whatever
+    /// Asks the pods of nodes of a cluster to leave, all nodes together within two minutes. Whatever
     /// comes of it is told; nothing of it keeps the host on.
     ///
     /// # Errors
@@ -82,10 +102,7 @@ impl Kubeadm {
                 node_object::get(&connected, node).map_err(|error| error.during(doing()))?;
             let marked = |object: &Value| object["metadata"]["annotations"].get(MARK).is_some();
             if found.as_ref().is_some_and(marked) {
-                let patch = json!({ "metadata": { "annotations": { MARK: null } },
-                    "spec": { "unschedulable": false } });
-                node_object::patch(&connected, node, &patch)
-                    .map_err(|error| error.during(doing()))?;
+                open(&connected, node).map_err(|error| error.during(doing()))?;
                 welcomed.push(node.clone());
             }
         }
@@ -114,10 +131,31 @@ fn mark(cluster: &Cluster, node: &Name, own: &str) -> Result<bool, ApiError> {
     if foreign || !matches!(condition(&object, "Ready"), Some(("True", _))) {
         return Ok(false);
     }
-    if object.pointer("/spec/unschedulable") != Some(&Value::Bool(true)) {
-        let patch = json!({ "metadata": { "annotations": { MARK: "true" } },
+    let closed = object.pointer("/spec/unschedulable") == Some(&Value::Bool(true));
+    let by_us = object["metadata"]["annotations"].get(MARK).is_some();
+    if !closed || by_us {
+        let until = Timestamp::now() + SHUTDOWN;
+        let patch = json!({ "metadata": { "annotations": { MARK: until.to_string() } },
             "spec": { "unschedulable": true } });
         node_object::patch(cluster, node, &patch)?;
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shutdown_is_over_when_its_time_is() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let marked = |until: &str| json!({ "metadata": { "annotations": { MARK: until } } });
+        assert!(is_over(&marked("2026-11-22T11:59:59Z"), now));
+        assert!(!is_over(&marked("2026-11-22T12:00:01Z"), now));
+        assert!(
+            is_over(&marked("true"), now),
+            "what cannot be read keeps nothing"
+        );
+        assert!(!is_over(&json!({ "metadata": {} }), now));
+    }
 }
