@@ -24,7 +24,7 @@ fn open(lab: Which<'_>) -> anyhow::Result<Option<Session>> {
 }
 
 /// Runs a program at the user's terminal and ends as it ends.
-fn become_it(mut command: Command) -> anyhow::Result<Exit> {
+fn run_at_terminal(mut command: Command) -> anyhow::Result<Exit> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
         .status()
@@ -56,7 +56,7 @@ pub(crate) fn kubectl(
     let kubeconfig = status::write_kubeconfig(&session, cluster)?;
     let mut command = Command::new(kubectl_program(&session).unwrap_or_else(|| "kubectl".into()));
     command.arg("--kubeconfig").arg(kubeconfig).args(arguments);
-    become_it(command)
+    run_at_terminal(command)
 }
 
 /// The kubectl of the cluster's own version, out of the artifact cache.
@@ -117,5 +117,5 @@ pub(crate) fn ssh(lab: Which<'_>, name: &str, command: &[String]) -> anyhow::Res
             .iter()
             .any(|r| r.address.kind == Kind::Machine)
     );
-    become_it(Containers.shell(&session.scope, &name, command)?)
+    run_at_terminal(Containers.shell(&session.scope, &name, command)?)
 }

@@ -22,19 +22,32 @@ pub struct Containers;
 const FILE_LIMIT: Duration = Duration::from_secs(20);
 /// Exit code of the reading script where there is no such file.
 const NO_FILE: i32 = 44;
-/// Enters the node's control groups and becomes the program. A constant; the files and the program
-/// are parameters. A group that cannot be entered costs a limit, not the command.
-const JOIN: &str = r#"for file in $1; do echo 0 > "$file"; done 2> /dev/null
-shift
-exec "$@""#;
 /// What ends a program together with the one that started it: when `steading` is killed, nothing
-/// that it ran goes on behind the back of the next one.
+/// that it ran goes on behind the back of the next one. One that died before this took hold is not
+/// noticed by it: whoever is run so has to look whether its parent is still the same.
 const WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
-/// Whole or not at all: beside it, on disk, renamed. A constant; path and mode are parameters.
+/// Enters the node's control groups and becomes the program, which can tell by `TIE` whether this is
+/// still its parent. A constant; the parent, the files and the program are parameters. A group that
+/// cannot be entered costs a limit, not the command.
+const JOIN: &str = r#"[ "$PPID" = "$1" ] || exit 125
+for file in $2; do echo 0 > "$file"; done 2> /dev/null
+shift 2
+export TIE=$$
+exec "$@""#;
+/// Becomes the program if its parent still lives. A constant; the program is its parameter. Run in
+/// the process namespace of the machine, where its parent has no number, but before the host's own
+/// /proc is out of sight.
+const TIED: &str = r#"while read -r key value; do [ "$key" = PPid: ] && break; done < /proc/self/status
+[ "$value" = "$TIE" ] || exit 125
+unset TIE
+exec "$@""#;
+/// Whole or not at all: beside it, on disk, renamed. A constant; path, mode and size are parameters:
+/// the end of the input may also be that of whoever wrote it.
 const WRITE: &str = r#"set -e
 umask 077
 mkdir -p "$(dirname "$1")"
 cat > "$1.new"
+[ "$(stat -c %s "$1.new")" = "$3" ]
 chmod "$2" "$1.new"
 sync "$1.new"
 mv -f "$1.new" "$1""#;
@@ -67,6 +80,8 @@ impl Containers {
         Self::first(scope, machine)?.group().map(str::to_owned)
     }
 
+    /// A command that runs inside what is added to its arguments, as long as this process lives,
+    /// which starts it.
     fn entered(scope: &Scope, machine: &Name) -> Result<Command, DriverError> {
         let first = Self::first(scope, machine).ok_or_else(|| {
             DriverError::new(format!("machine {machine} does not run"))
@@ -78,12 +93,17 @@ impl Containers {
             .collect();
         let [program, arguments @ ..] = WITH_PARENT;
         let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .args(["sh", "-c", JOIN, "join", &groups.join(" ")]);
-        enter(&mut command, first.pid);
+        command.args(arguments).args(["sh", "-c", JOIN, "join"]);
+        command.args([&std::process::id().to_string(), &groups.join(" ")]);
+        command.env_clear().env("PATH", seed::PATH);
         // Between the namespaces stands a process that waits outside for the one inside.
+        let pid = first.pid.to_string();
+        command.args(["nsenter", "--target", &pid, "--pid", "--"]);
         command.args(WITH_PARENT);
+        command.args(["sh", "-c", TIED, "tied"]);
+        command.args(["nsenter", "--target", &pid]);
+        command.args(["--mount", "--uts", "--ipc", "--net", "--cgroup"]);
+        command.args(["--root", "--wd=/", "--"]);
         // nsenter opens its folder before it enters (only that of util-linux 2.38 can do otherwise):
         // nobody inside could tell where that is.
         command.args(["env", "--chdir=/"]);
@@ -112,17 +132,6 @@ impl Containers {
         }
         Ok(command)
     }
-}
-
-/// Adds the entering of all namespaces of a process, with a clean environment.
-fn enter(command: &mut Command, pid: i32) {
-    command
-        .args(["nsenter", "--target", &pid.to_string()])
-        .args([
-            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/", "--",
-        ])
-        .env_clear()
-        .env("PATH", seed::PATH);
 }
 
 impl Machines for Containers {
@@ -177,8 +186,9 @@ impl Machines for Containers {
     ) -> Result<(), DriverError> {
         let path = path.display().to_string();
         let mode = format!("{mode:o}");
-        let mut command =
-            MachineCommand::new(["sh", "-c", WRITE, "write", &path, &mode], FILE_LIMIT);
+        let size = content.len().to_string();
+        let argv = ["sh", "-c", WRITE, "write", &path, &mode, &size];
+        let mut command = MachineCommand::new(argv, FILE_LIMIT);
         command.stdin = content.to_vec();
         let output = self.run(scope, machine, &command, &mut |_| {})?;
         if output.ok() {
@@ -274,5 +284,50 @@ impl Streams {
             Err(mpsc::RecvTimeoutError::Timeout) => true,
             Err(mpsc::RecvTimeoutError::Disconnected) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, arguments: &[&str], tie: &str, input: &[u8]) -> Option<i32> {
+        let mut child = Command::new("sh")
+            .args(["-c", script, "test"])
+            .args(arguments)
+            .env("TIE", tie)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        child.wait().unwrap().code()
+    }
+
+    #[test]
+    fn nothing_runs_whose_parent_is_gone() {
+        let own = std::process::id().to_string();
+        assert_eq!(
+            sh(JOIN, &[&own, "", "sh", "-c", "exit 7"], "", b""),
+            Some(7)
+        );
+        assert_eq!(
+            sh(JOIN, &["1", "", "sh", "-c", "exit 7"], "", b""),
+            Some(125)
+        );
+        let tied = ["sh", "-c", "exit 7"];
+        assert_eq!(sh(TIED, &tied, &own, b""), Some(7));
+        assert_eq!(sh(TIED, &tied, "1", b""), Some(125));
+    }
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/file");
+        let at = path.display().to_string();
+        assert_eq!(sh(WRITE, &[&at, "600", "5"], "", b"whole"), Some(0));
+        assert_ne!(sh(WRITE, &[&at, "600", "6"], "", b"cut o"), Some(0));
+        assert_ne!(sh(WRITE, &[&at, "600", "6"], "", b""), Some(0));
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
     }
 }
