@@ -53,11 +53,13 @@ impl Joining<'_> {
     pub(super) fn converge(&self) -> Result<(), DriverError> {
         let inside = self.inside();
         let identity = self.identity()?;
-        let remains = inside.remains()?;
+        let mut remains = inside.remains()?;
         if remains.kubeadm {
             self.context
                 .doing("ending a kubeadm that an earlier run left");
             inside.end_kubeadm()?;
+            // It may have come further since.
+            remains = inside.remains()?;
         }
         self.await_runtime()?;
         let marker = inside.marker()?;
