@@ -185,7 +185,8 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// What is not well when that is taken: without nodes that are made before.
+    /// What is not well when that is taken: without nodes that are made or mended before. A step
+    /// about a member that succeeds leaves it well, etcd and all.
     fn base_of(&self, plan: &Plan, taken: &Taken) -> Failure {
         let world = &self.around.model.world;
         let mut base = self.base.clone();
@@ -198,12 +199,12 @@ impl<'a> Review<'a> {
                 continue;
             };
             open.extend(&step.needs);
-            let made = step.address.kind == Kind::Member && step.action == Action::Create;
+            let well = step.address.kind == Kind::Member && step.action != Action::Delete;
             let name = step.address.name.as_str();
             let node = world
                 .nodes
                 .iter()
-                .find(|(_, node)| made && node.name == name);
+                .find(|(_, node)| well && node.name == name);
             if let Some((id, _)) = node {
                 base.remove(world.element(Element::Node(id)));
             }
