@@ -99,9 +99,7 @@ impl Joining<'_> {
             let scope = self.context.scope;
             node_object::mark(&cluster, scope, self.name, self.member, self.digest)
         })?;
-        if let Some(node) = self.node(&cluster)?
-            && shutdown::is_over(&node, Timestamp::now())
-        {
+        if shutdown::is_over(&node, Timestamp::now()) {
             self.retry(|| {
                 let opened = shutdown::open(&cluster, self.name);
                 opened.map_err(|error| error.during("letting it take pods"))
